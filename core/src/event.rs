@@ -1,0 +1,127 @@
+//! The typed progress of every operation. Carries strings and numbers only, and knows nothing of who sends or shows it.
+
+use serde::Serialize;
+
+/// Where a line of a build's or container's output came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How far a layer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerState {
+    /// Work on it began.
+    Started,
+    /// Some of it is done: see `bytes` and `total`.
+    Progress,
+    /// It is in the store.
+    Done,
+    /// It was there before.
+    Exists,
+}
+
+/// One step of an operation's progress.
+///
+/// Serialises as an object whose `event` names the variant in snake case: `{"event":"step_started","n":1,…}`. That
+/// object is what Python, Node, C (as JSON text) and the conformance cases see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A layer is imported, loaded, saved or unpacked. `total` is in bytes and 0 where it cannot be known.
+    Layer {
+        /// `import`, `load`, `save` or `unpack`.
+        operation: &'static str,
+        /// Digest, DiffID, or the file's name inside an archive while nothing better is known.
+        id: String,
+        /// How far it has come.
+        state: LayerState,
+        /// Bytes done so far.
+        bytes: u64,
+        /// Bytes in all, or 0.
+        total: u64,
+    },
+    /// An image was loaded or imported; `name` is empty for one without a name.
+    ImageLoaded {
+        /// Its ID, `sha256:…`.
+        id: String,
+        /// Its name, `repository:tag`.
+        name: String,
+    },
+    /// A name moved from one image to another; the old image keeps its other names.
+    TagMoved {
+        /// The name, `repository:tag`.
+        name: String,
+        /// The image that had it.
+        old_id: String,
+    },
+    /// A build begins a step. `n` counts from 1.
+    StepStarted {
+        /// Number of this step.
+        n: u32,
+        /// How many steps there are.
+        total: u32,
+        /// The instruction as the Dockerfile has it, on one line.
+        text: String,
+        /// Its first line in the Dockerfile, from 1.
+        line: u32,
+    },
+    /// The step was taken from the cache.
+    StepCached {
+        /// Number of this step.
+        n: u32,
+    },
+    /// The step runs in this intermediate container.
+    StepRunning {
+        /// Number of this step.
+        n: u32,
+        /// ID of the container.
+        container: String,
+    },
+    /// Output of the step's command, as it comes; cut at line ends where possible. Bytes that are not UTF-8 are replaced.
+    StepLog {
+        /// Number of this step.
+        n: u32,
+        /// Where it was written.
+        stream: LogStream,
+        /// The text.
+        text: String,
+    },
+    /// The step's intermediate container is gone.
+    ContainerRemoved {
+        /// Number of this step.
+        n: u32,
+        /// ID of the container.
+        container: String,
+    },
+    /// The step is done and this is its image.
+    StepDone {
+        /// Number of this step.
+        n: u32,
+        /// ID of the image, `sha256:…`.
+        image: String,
+    },
+    /// Something the user should know that stops nothing.
+    Warning {
+        /// What.
+        message: String,
+        /// Line in the Dockerfile, from 1, or 0.
+        line: u32,
+    },
+    /// The build is done.
+    Built {
+        /// ID of the image, `sha256:…`.
+        id: String,
+    },
+    /// The built image got a name.
+    Tagged {
+        /// The name, `repository:tag`.
+        name: String,
+    },
+}
