@@ -5,10 +5,20 @@
 //! downwards only, in the order that DESIGN.md lists and `tests/module_graph.rs` checks.
 #![forbid(unsafe_code)]
 
+mod config;
+mod digest;
 mod error;
 mod event;
+mod fs;
+mod media_type;
+mod platform;
+mod reference;
 mod task;
 
+pub use config::Limits;
+pub use digest::Digest;
 pub use error::{Error, ErrorKind, Field, Result, ResultExt};
 pub use event::{Event, LayerState, LogStream};
+pub use platform::Platform;
+pub use reference::Reference;
 pub use task::{CancelToken, Task};

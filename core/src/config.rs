@@ -1,0 +1,81 @@
+//! The only reader of the environment, and the limits and defaults that come with it.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// What an untrusted layer or archive may at most be. Going over one is `invalid_image`, with `limit` in the message.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Entries in one layer.
+    pub entries: u64,
+    /// Bytes of one layer once it is decompressed.
+    pub layer_size: u64,
+    /// Decompressed bytes for each compressed byte, from the first 64 MiB of output on.
+    pub ratio: u64,
+    /// Bytes in the path of one entry.
+    pub path_length: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { entries: 10_000_000, layer_size: 1 << 40, ratio: 2000, path_length: 4096 }
+    }
+}
+
+#[allow(clippy::disallowed_methods)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The root of the store when none is given: `LAYERKIT_ROOT`, else `/var/lib/layerkit` for root, else
+/// `$XDG_DATA_HOME/layerkit` or `~/.local/share/layerkit`.
+pub fn default_root() -> Result<PathBuf> {
+    if let Some(root) = variable("LAYERKIT_ROOT") {
+        return Ok(PathBuf::from(root));
+    }
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/layerkit"));
+    }
+    if let Some(data) = variable("XDG_DATA_HOME") {
+        return Ok(PathBuf::from(data).join("layerkit"));
+    }
+    match variable("HOME") {
+        Some(home) => Ok(PathBuf::from(home).join(".local/share/layerkit")),
+        None => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "no root for the store: give one, or set LAYERKIT_ROOT, XDG_DATA_HOME or HOME",
+        )),
+    }
+}
+
+/// Names of the proxy arguments that RUN steps get without an ARG (Dockerfile reference, "Predefined ARGs").
+pub const PROXY_ARGS: [&str; 10] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "FTP_PROXY",
+    "ftp_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// `SOURCE_DATE_EPOCH`, in seconds since 1970, if it is set (reproducible-builds.org, "SOURCE_DATE_EPOCH").
+pub fn source_date_epoch() -> Result<Option<i64>> {
+    variable("SOURCE_DATE_EPOCH")
+        .map(|text| {
+            text.parse().map_err(|_| {
+                Error::new(
+                    ErrorKind::InvalidArgument,
+                    format!("SOURCE_DATE_EPOCH is not a number of seconds: {text:?}"),
+                )
+            })
+        })
+        .transpose()
+}

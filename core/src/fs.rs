@@ -1,0 +1,216 @@
+//! The only door to `std::fs`: whole-file writes that are atomic, locks that die with their process, and errors that name the path.
+//!
+//! Knows nothing of what is stored where.
+#![allow(clippy::disallowed_methods)]
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+
+/// Size of the buffers that file contents are copied through, in bytes.
+pub const COPY_BUFFER: usize = 256 * 1024;
+
+fn named<'a>(verb: &'a str, path: &'a Path) -> impl FnOnce() -> String + 'a {
+    move || format!("{verb} {}", path.display())
+}
+
+/// Opens a file to read.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).context(named("open", path))
+}
+
+/// Creates a file that must not exist, readable by its owner only.
+pub fn create_new(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .read(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .context(named("create", path))
+}
+
+/// Reads a whole file of at most `limit` bytes; a longer one is `invalid_argument`.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(limit + 1).read_to_end(&mut bytes).context(named("read", path))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("{} is larger than {limit} bytes", path.display()),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Like [`read`], or `None` when there is no such file.
+pub fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    match read(path, limit) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Creates a directory and its parents with mode 0700 where they are missing.
+pub fn create_dir_all(path: &Path) -> Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .context(named("create directory", path))
+}
+
+/// Creates a directory that must not exist, mode 0700.
+pub fn create_dir(path: &Path) -> Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(path).context(named("create directory", path))
+}
+
+/// Renames within one file system; atomic, replaces a file (or an empty directory) of the new name.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).context(|| format!("rename {} to {}", from.display(), to.display()))
+}
+
+/// Renames, or fails with `already_exists` when the new name is taken; atomic.
+pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
+        .context(|| format!("rename {} to {}", from.display(), to.display()))
+}
+
+/// Hard-links a file; `already_exists` when the new name is taken.
+pub fn hard_link(from: &Path, to: &Path) -> Result<()> {
+    std::fs::hard_link(from, to).context(|| format!("link {} to {}", from.display(), to.display()))
+}
+
+/// Removes a file; one that is not there is fine.
+pub fn remove_file(path: &Path) -> Result<()> {
+    ignore_missing(std::fs::remove_file(path)).context(named("remove", path))
+}
+
+/// Removes a directory and all below it, following no links; one that is not there is fine.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    ignore_missing(std::fs::remove_dir_all(path)).context(named("remove", path))
+}
+
+fn ignore_missing(result: std::io::Result<()>) -> std::io::Result<()> {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// The names in a directory, sorted. A directory that is not there has none.
+pub fn list(path: &Path) -> Result<Vec<std::ffi::OsString>> {
+    let entries = match std::fs::read_dir(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.context(named("list", path))?,
+    };
+    let mut names = entries
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<std::io::Result<Vec<_>>>()
+        .context(named("list", path))?;
+    names.sort();
+    Ok(names)
+}
+
+/// The attributes of a path, not following a link, or `None` when there is none.
+pub fn stat(path: &Path) -> Result<Option<std::fs::Metadata>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(format!("stat {}", path.display()), error)),
+    }
+}
+
+/// Flushes a file's data to the disk.
+pub fn sync_file(file: &File, path: &Path) -> Result<()> {
+    file.sync_data().context(named("sync", path))
+}
+
+/// Flushes a directory, so that names made or moved in it last.
+pub fn sync_dir(path: &Path) -> Result<()> {
+    File::open(path).and_then(|dir| dir.sync_all()).context(named("sync", path))
+}
+
+/// Flushes the whole file system that holds `path`.
+pub fn sync_filesystem(path: &Path) -> Result<()> {
+    let dir = open(path)?;
+    rustix::fs::syncfs(&dir).context(named("sync the file system of", path))
+}
+
+/// A file that is written under a temporary name and gets its own only when whole. Dropped before, it is gone.
+pub struct AtomicFile {
+    temporary: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl AtomicFile {
+    /// Begins to write `path`, which appears with [`AtomicFile::commit`]. Mode 0666 less the process's umask.
+    pub fn create(path: &Path) -> Result<Self> {
+        let parent = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let temporary = tempfile::Builder::new()
+            .prefix(".layerkit-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+            .tempfile_in(parent)
+            .context(named("create a file beside", path))?;
+        Ok(AtomicFile { temporary, path: path.to_owned() })
+    }
+
+    /// Flushes it and gives it its name, replacing what was there.
+    pub fn commit(self) -> Result<()> {
+        self.temporary.as_file().sync_data().context(named("sync", &self.path))?;
+        self.temporary
+            .persist(&self.path)
+            .map(drop)
+            .map_err(|error| Error::io(format!("create {}", self.path.display()), error.error))?;
+        sync_dir(self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    }
+
+    /// The file, to write into.
+    pub fn file(&self) -> &File {
+        self.temporary.as_file()
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        self.temporary.as_file_mut().write(buffer)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.temporary.as_file_mut().flush()
+    }
+}
+
+/// Opens or creates the file of a lock, close-on-exec.
+pub fn open_lock(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .context(named("open lock", path))
+}
+
+/// Takes the POSIX record lock on a whole file, without waiting. `false` when another process holds it.
+///
+/// POSIX locks belong to the process: the same process always gets the lock again, a forked child never inherits it, and
+/// closing *any* descriptor of the file drops it.
+pub fn try_lock(file: impl AsFd) -> Result<bool> {
+    use rustix::fs::{FlockOperation, fcntl_lock};
+    match fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::ACCESS | rustix::io::Errno::AGAIN) => Ok(false),
+        Err(error) => Err(Error::io("lock", error)),
+    }
+}
