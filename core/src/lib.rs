@@ -5,20 +5,34 @@
 //! downwards only, in the order that DESIGN.md lists and `tests/module_graph.rs` checks.
 #![forbid(unsafe_code)]
 
+mod archive;
+mod build;
 mod config;
 mod digest;
+mod engine;
 mod error;
 mod event;
 mod fs;
 mod media_type;
 mod platform;
 mod reference;
+mod store;
 mod task;
 
+pub use archive::{
+    ImportOptions, LayerCompression, LoadOptions, LoadedImage, SaveFormat, SaveOptions, Source, Target,
+    UnpackOptions,
+};
+pub use build::{BuildNetwork, BuildOptions, BuildResult};
 pub use config::Limits;
 pub use digest::Digest;
+pub use engine::{Engine, EngineOptions};
 pub use error::{Error, ErrorKind, Field, Result, ResultExt};
 pub use event::{Event, LayerState, LogStream};
 pub use platform::Platform;
 pub use reference::Reference;
+pub use store::{
+    DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem, PruneOptions, PruneReport,
+    RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
+};
 pub use task::{CancelToken, Task};
