@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod event;
 mod fs;
+mod layer;
 mod media_type;
 mod platform;
 mod reference;
