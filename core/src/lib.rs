@@ -17,6 +17,7 @@ mod layer;
 mod media_type;
 mod platform;
 mod reference;
+mod spec;
 mod store;
 mod task;
 
