@@ -9,6 +9,7 @@ mod archive;
 mod build;
 mod config;
 mod digest;
+mod dockerfile;
 mod engine;
 mod error;
 mod event;

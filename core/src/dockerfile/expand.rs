@@ -1,0 +1,452 @@
+//! Expansion of words: quotes, escapes, `$name`, `${name}` and its modifiers.
+//!
+//! Knows nothing of where values come from. The rules are those of BuildKit's shell lexer; a name that is unset is empty.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use crate::dockerfile::lexer::syntax;
+use crate::dockerfile::pattern::Pattern;
+use crate::error::{Error, Result};
+
+/// How deep `${a:-${b:-…}}` may go.
+const MAX_DEPTH: u32 = 64;
+
+/// Where values come from: `None` for a name that is not set.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Expands a word into one string, without its quotes. `dockerfile_syntax` for what does not parse, for a modifier that does
+/// not exist, and for `${name:?message}` of a name without a value.
+pub fn expand(word: &str, escape: char, lookup: Lookup<'_>) -> Result<String> {
+    Ok(process(word, escape, lookup)?.text)
+}
+
+/// Expands a word and splits the result at blanks that neither were quoted nor came from a quoted variable.
+pub fn expand_words(word: &str, escape: char, lookup: Lookup<'_>) -> Result<Vec<String>> {
+    Ok(process(word, escape, lookup)?.words.finish())
+}
+
+fn process(word: &str, escape: char, lookup: Lookup<'_>) -> Result<Output> {
+    let mut expander = Expander { chars: word.chars().peekable(), escape, lookup, depth: 0 };
+    expander.until(None, false).map_err(|error: Error| error.context(format!("failed to process {word:?}")))
+}
+
+/// An expanded text, whole and in words.
+#[derive(Default)]
+struct Output {
+    text: String,
+    words: Words,
+}
+
+impl Output {
+    /// Text that splits at its blanks.
+    fn splitting(&mut self, text: &str) {
+        self.text.push_str(text);
+        for c in text.chars() {
+            match c.is_whitespace() {
+                true if !self.words.current.is_empty() => {
+                    self.words.done.push(std::mem::take(&mut self.words.current));
+                }
+                true => {}
+                false => self.words.current.push(c),
+            }
+        }
+    }
+
+    /// Text that was quoted.
+    fn whole(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.words.current.push_str(text);
+    }
+}
+
+#[derive(Default)]
+struct Words {
+    done: Vec<String>,
+    current: String,
+}
+
+impl Words {
+    fn finish(mut self) -> Vec<String> {
+        if !self.current.is_empty() {
+            self.done.push(self.current);
+        }
+        self.done
+    }
+}
+
+struct Expander<'a> {
+    chars: Peekable<Chars<'a>>,
+    escape: char,
+    lookup: Lookup<'a>,
+    depth: u32,
+}
+
+impl Expander<'_> {
+    /// Reads up to `stop`, or to the end. With `raw` escapes stay, for a pattern to see them.
+    fn until(&mut self, stop: Option<char>, raw: bool) -> Result<Output> {
+        let mut output = Output::default();
+        while let Some(&c) = self.chars.peek() {
+            if Some(c) == stop {
+                self.chars.next();
+                return Ok(output);
+            }
+            match c {
+                '\'' => output.whole(&self.single_quoted()?),
+                '"' => output.whole(&self.double_quoted(raw)?),
+                '$' => output.splitting(&self.dollar()?),
+                _ => {
+                    self.chars.next();
+                    if c != self.escape {
+                        output.splitting(c.encode_utf8(&mut [0; 4]));
+                        continue;
+                    }
+                    if raw {
+                        output.whole(c.encode_utf8(&mut [0; 4]));
+                    }
+                    // An escape at the very end stands for nothing.
+                    if let Some(next) = self.chars.next() {
+                        output.whole(next.encode_utf8(&mut [0; 4]));
+                    }
+                }
+            }
+        }
+        match stop {
+            None => Ok(output),
+            Some('/') => Err(syntax("syntax error: missing '/' in ${}")),
+            Some(stop) => Err(syntax(format!("syntax error: missing '{stop}'"))),
+        }
+    }
+
+    fn single_quoted(&mut self) -> Result<String> {
+        self.chars.next();
+        let mut text = String::new();
+        loop {
+            match self.chars.next() {
+                Some('\'') => return Ok(text),
+                Some(c) => text.push(c),
+                None => {
+                    return Err(syntax(
+                        "unexpected end of statement while looking for matching single-quote",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Inside double quotes only `"`, `$` and the escape itself can be escaped.
+    fn double_quoted(&mut self, raw: bool) -> Result<String> {
+        self.chars.next();
+        let mut text = String::new();
+        loop {
+            match self.chars.peek() {
+                Some('"') => {
+                    self.chars.next();
+                    return Ok(text);
+                }
+                Some('$') => text.push_str(&self.dollar()?),
+                Some(&c) => {
+                    self.chars.next();
+                    if c != self.escape {
+                        text.push(c);
+                        continue;
+                    }
+                    let escape = self.escape;
+                    if raw {
+                        text.push(c);
+                    }
+                    match self.chars.next_if(|&next| next == '"' || next == '$' || next == escape) {
+                        Some(next) => text.push(next),
+                        None if self.chars.peek().is_some() => text.push(c),
+                        None => {}
+                    }
+                }
+                None => {
+                    return Err(syntax(
+                        "unexpected end of statement while looking for matching double-quote",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn dollar(&mut self) -> Result<String> {
+        self.chars.next();
+        if self.chars.next_if_eq(&'{').is_none() {
+            let name = self.name();
+            return Ok(if name.is_empty() { "$".into() } else { (self.lookup)(&name).unwrap_or_default() });
+        }
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(syntax("substitutions are nested too deeply"));
+        }
+        let value = self.braced()?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    /// What follows `${`, its `}` included.
+    fn braced(&mut self) -> Result<String> {
+        match self.chars.peek() {
+            None => return Err(syntax("syntax error: missing '}'")),
+            Some('{' | '}' | ':') => return Err(syntax("syntax error: bad substitution")),
+            Some(_) => {}
+        }
+        let name = self.name();
+        let Some(first) = self.chars.next() else { return Err(syntax("syntax error: missing '}'")) };
+        if first == '}' {
+            return Ok((self.lookup)(&name).unwrap_or_default());
+        }
+        if first == '/' {
+            return self.replaced(&name);
+        }
+        let empty_is_unset = first == ':';
+        let modifier = if empty_is_unset { self.chars.next().unwrap_or(':') } else { first };
+        if !matches!(modifier, '+' | '-' | '?' | '#' | '%') {
+            let colon = if empty_is_unset { ":" } else { "" };
+            return Err(syntax(format!("unsupported modifier ({colon}{modifier}) in substitution")));
+        }
+        let word = self.until(Some('}'), matches!(modifier, '#' | '%'))?.text;
+        let value = (self.lookup)(&name);
+        let present = value.as_ref().is_some_and(|value| !(empty_is_unset && value.is_empty()));
+        match modifier {
+            '-' if present => Ok(value.unwrap_or_default()),
+            '-' => Ok(word),
+            '+' if present => Ok(word),
+            '+' => Ok(String::new()),
+            '?' if present => Ok(value.unwrap_or_default()),
+            '?' if !word.is_empty() => Err(syntax(format!("{name}: {word}"))),
+            '?' if value.is_some() => Err(syntax(format!("{name}: is not allowed to be empty"))),
+            '?' => Err(syntax(format!("{name}: is not allowed to be unset"))),
+            _ => {
+                let (word, longest) = match word.strip_prefix(modifier) {
+                    Some(rest) => (rest, true),
+                    None => (word.as_str(), false),
+                };
+                let pattern = Pattern::parse(word)?;
+                let value = value.unwrap_or_default();
+                Ok(match modifier {
+                    '#' => pattern.without_prefix(&value, longest),
+                    _ => pattern.without_suffix(&value, longest),
+                })
+            }
+        }
+    }
+
+    /// `${name/pattern/replacement}`, or with two slashes for every match.
+    fn replaced(&mut self, name: &str) -> Result<String> {
+        let all = self.chars.next_if_eq(&'/').is_some();
+        let pattern = self.until(Some('/'), true)?.text;
+        let replacement = self.until(Some('}'), true)?.text;
+        let pattern = Pattern::parse(&pattern)?;
+        let value = (self.lookup)(name).unwrap_or_default();
+        Ok(pattern.replaced(&value, &replacement, all))
+    }
+
+    /// Letters, digits and underscores; or digits alone; or one of the shell's special parameters; or nothing.
+    fn name(&mut self) -> String {
+        let mut name = String::new();
+        match self.chars.peek() {
+            Some(c) if c.is_numeric() => {
+                while let Some(digit) = self.chars.next_if(|c| c.is_numeric()) {
+                    name.push(digit);
+                }
+            }
+            Some('@' | '*' | '#' | '?' | '-' | '$' | '!') => name.extend(self.chars.next()),
+            _ => {
+                while let Some(c) = self.chars.next_if(|&c| c.is_alphanumeric() || c == '_') {
+                    name.push(c);
+                }
+            }
+        }
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(name: &str) -> Option<String> {
+        Some(
+            match name {
+                "PWD" => "/home",
+                "SHELL" => "bash",
+                "KOREAN" => "한국어",
+                "NULL" => "",
+                "FOO" => "xxyy",
+                "WORDS" => " a  b ",
+                "FILE" => "/foo*/*/*.txt",
+                "TMP" => "/tmp/tmp/bar.txt",
+                "NEEDLE" => "/tmp",
+                "STARS" => "a***yy*",
+                "SPECIAL" => r"()[]{}^$.*?|\x",
+                "PATH_" => "/tmp/foo.txt",
+                "URL" => "http://example.org",
+                "SCHEME" => "http://",
+                _ => return None,
+            }
+            .to_owned(),
+        )
+    }
+
+    /// What a word expands to; `error: …` without the part that repeats the word.
+    fn expanded(word: &str) -> String {
+        match expand(word, '\\', &lookup) {
+            Ok(text) => text,
+            Err(error) => format!("error: {}", error.to_string().split_once("\": ").unwrap().1),
+        }
+    }
+
+    #[track_caller]
+    fn check(cases: &[(&str, &str)]) {
+        for (word, expected) in cases {
+            assert_eq!(expanded(word), *expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_escapes_are_resolved() {
+        check(&[
+            ("hello", "hello"),
+            ("he'll'o", "hello"),
+            ("he'llo", "error: unexpected end of statement while looking for matching single-quote"),
+            (r"he\'llo", "he'llo"),
+            (r"abc\tdef", "abctdef"),
+            (r#""abc\tdef""#, r"abc\tdef"),
+            (r#""abc\\tdef""#, r"abc\tdef"),
+            (r"'abc\tdef'", r"abc\tdef"),
+            (r"hello\", "hello"),
+            (r"hello\\", r"hello\"),
+            ("\"hello", "error: unexpected end of statement while looking for matching double-quote"),
+            (r#""hello\""#, "error: unexpected end of statement while looking for matching double-quote"),
+            (r#""hel'lo""#, "hel'lo"),
+            (r"'hello\'", r"hello\"),
+            (r"'hello\\there'", r"hello\\there"),
+            (r#""''""#, "''"),
+            (r#"a"b c"'d e'"#, "ab cd e"),
+            ("한'국'\"어\"", "한국어"),
+        ]);
+    }
+
+    #[test]
+    fn variables_are_replaced_but_not_in_single_quotes() {
+        check(&[
+            ("$", "$"),
+            ("$.", "$."),
+            ("he$PWD", "he/home"),
+            ("he$PWD.", "he/home."),
+            ("'he$PWD'", "he$PWD"),
+            ("\"he$PWD\"", "he/home"),
+            (r"he\$PWD", "he$PWD"),
+            (r#""he\$PWD""#, "he$PWD"),
+            (r"he\\$PWD", r"he\/home"),
+            ("$PWD/$SHELL", "/home/bash"),
+            ("${PWD}x", "/homex"),
+            ("$PWDx", ""),
+            ("$KOREAN.${KOREAN}", "한국어.한국어"),
+            ("he$1x", "hex"),
+            ("he$12xx", "hexx"),
+            ("$$x", "x"),
+            ("${UNSET}", ""),
+            ("${", "error: syntax error: missing '}'"),
+            ("${PWD", "error: syntax error: missing '}'"),
+            ("${}", "error: syntax error: bad substitution"),
+            ("${{PWD}", "error: syntax error: bad substitution"),
+            ("${:}", "error: syntax error: bad substitution"),
+            ("${PWD!x}", "error: unsupported modifier (!) in substitution"),
+            ("${PWD:5}", "error: unsupported modifier (:5) in substitution"),
+            ("${PWD=x}", "error: unsupported modifier (=) in substitution"),
+        ]);
+    }
+
+    #[test]
+    fn defaults_alternatives_and_demands_know_empty_from_unset() {
+        check(&[
+            ("${FOO-a} ${NULL-b} ${UNSET-c}", "xxyy  c"),
+            ("${FOO:-a} ${NULL:-b} ${UNSET:-c}", "xxyy b c"),
+            ("${FOO+a} ${NULL+b} ${UNSET+c}", "a b "),
+            ("${FOO:+a} ${NULL:+b} ${UNSET:+c}", "a  "),
+            ("${FOO?m}${NULL?m}", "xxyy"),
+            ("${UNSET?no $SHELL}", "error: UNSET: no bash"),
+            ("${UNSET?}", "error: UNSET: is not allowed to be unset"),
+            ("${NULL:?}", "error: NULL: is not allowed to be empty"),
+            ("${UNSET:-$PWD/${UNSET:-'a b'}}", "/home/a b"),
+            (r"${UNSET:-\}}", "}"),
+            ("${UNSET:-\"}\"}", "}"),
+            ("\"${UNSET:-'a'}\"", "a"),
+        ]);
+    }
+
+    #[test]
+    fn prefixes_and_suffixes_are_cut() {
+        check(&[
+            ("${FOO#*x}", "xyy"),
+            ("${FOO##*x}", "yy"),
+            ("${FOO#*x*y}", "y"),
+            ("${FOO#*}", "xxyy"),
+            ("${FOO##*}", ""),
+            ("${FOO#}${FOO%}${FOO##}${FOO%%}", "xxyyxxyyxxyyxxyy"),
+            ("${FOO%y}", "xxy"),
+            ("${FOO%y*}", "xxy"),
+            ("${FOO%%y*}", "xx"),
+            ("${FOO%x}", "xxyy"),
+            ("${UNSET#x}${UNSET%x}", ""),
+            ("${FOO#?}", "xyy"),
+            (r"${STARS%%\**\*}", "a"),
+            (r"${SPECIAL#()[]{\}^$.\*\?|\\}", "x"),
+            (r"${FOO#\x}", r"error: invalid pattern (\x) in substitution: invalid escape '\x'"),
+            ("${FOO#x", "error: syntax error: missing '}'"),
+        ]);
+    }
+
+    #[test]
+    fn matches_are_replaced_once_or_everywhere() {
+        check(&[
+            ("${TMP/$NEEDLE/} ${TMP//$NEEDLE/}", "/tmp/bar.txt /bar.txt"),
+            (r"${FILE/\*\//.} ${FILE//\*\//.}", "/foo.*/*.txt /foo..*.txt"),
+            ("${URL/$SCHEME/https://}", "https://example.org"),
+            (r"${PATH_//\//\/}", r"\/tmp\/foo.txt"),
+            ("${FOO//x/ab}", "ababyy"),
+            ("${FOO/x*/-}", "-"),
+            ("${FOO/q/-}", "xxyy"),
+            ("${FOO//*/-}", "-"),
+            ("${FOO/$NULL/ww}", "wwxxyy"),
+            ("${FOO//$NULL/.}", ".x.x.y.y."),
+            ("${FOO///}", "xxyy"),
+            ("${UNSET//x/y}", ""),
+            ("${FOO//ww}", "error: syntax error: missing '/' in ${}"),
+            ("${FOO/a/b", "error: syntax error: missing '}'"),
+        ]);
+    }
+
+    #[test]
+    fn words_split_where_nothing_was_quoted() {
+        for (word, expected) in [
+            ("hello there", &["hello", "there"][..]),
+            ("hello$WORDS.", &["hello", "a", "b", "."]),
+            ("\"hello$WORDS.\"", &["hello a  b ."]),
+            ("'a b'c d", &["a bc", "d"]),
+            (r"a\ b  c", &["a b", "c"]),
+            ("$UNSET", &[]),
+            ("''", &[]),
+            ("80 ${UNSET:-'81 82'}", &["80", "81", "82"]),
+        ] {
+            assert_eq!(expand_words(word, '\\', &lookup).unwrap(), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn the_escape_character_can_be_a_backtick() {
+        let expand = |word| expand(word, '`', &lookup).unwrap();
+        assert_eq!(expand(r"C:\$SHELL`$PWD"), r"C:\bash$PWD");
+        assert_eq!(expand("\"`\"\""), "\"");
+    }
+
+    #[test]
+    fn nesting_is_limited_rather_than_the_stack() {
+        let deep = "${a:-".repeat(100_000);
+        let message = expand(&deep, '\\', &lookup).unwrap_err().to_string();
+        assert!(message.ends_with("substitutions are nested too deeply"));
+    }
+}

@@ -1,0 +1,352 @@
+//! `.dockerignore`, and the patterns of `--exclude`: which paths of a context are left out.
+//!
+//! Knows nothing of files: it is asked about paths relative to the context. The rules are those of Docker's pattern matcher:
+//! the last pattern that matches wins, one that matches a parent counts, `!` takes a path back in, `**` spans directories.
+
+use std::path::Path;
+
+use crate::dockerfile::glob::{self, Malformed};
+use crate::dockerfile::lexer::syntax;
+use crate::error::Result;
+
+/// A parsed ignore file.
+#[derive(Clone, Debug, Default)]
+pub struct Ignore {
+    patterns: Vec<Pattern>,
+}
+
+#[derive(Clone, Debug)]
+struct Pattern {
+    takes_back: bool,
+    tokens: Vec<Token>,
+}
+
+#[derive(Clone, Debug)]
+enum Token {
+    Plain(glob::Token),
+    /// The start of `**/`: the next token, or what follows it.
+    MaybeDirectories,
+    /// The rest of `**/`: anything up to a slash.
+    Directories,
+    /// `**` at the end, or before a plain name at the start: anything.
+    Anything,
+}
+
+impl Ignore {
+    /// Parses an ignore file: a pattern a line, comments begin with `#` in the first column. `dockerfile_syntax`, with the
+    /// line, for a pattern that is malformed.
+    pub fn parse(text: &str) -> Result<Ignore> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut ignore = Ignore::default();
+        for (index, line) in text.lines().enumerate() {
+            if !line.starts_with('#') {
+                let number = index as i64 + 1;
+                ignore.add(line).map_err(|error| {
+                    error.context(format!("ignore file line {number}")).with("line", number)
+                })?;
+            }
+        }
+        Ok(ignore)
+    }
+
+    /// The patterns of a list, such as the values of `--exclude`.
+    pub fn from_patterns<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Ignore> {
+        let mut ignore = Ignore::default();
+        for pattern in patterns {
+            ignore.add(pattern.as_ref())?;
+        }
+        Ok(ignore)
+    }
+
+    /// Whether nothing is left out.
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    fn add(&mut self, line: &str) -> Result<()> {
+        let line = line.trim();
+        let (pattern, takes_back) = match line.strip_prefix('!') {
+            Some(rest) => (rest.trim(), true),
+            None => (line, false),
+        };
+        if pattern.is_empty() {
+            return if takes_back { Err(syntax("illegal exclusion pattern: \"!\"")) } else { Ok(()) };
+        }
+        let cleaned = clean(pattern);
+        let tokens =
+            compile(&cleaned).map_err(|_| syntax(format!("syntax error in pattern: {pattern:?}")))?;
+        self.patterns.push(Pattern { takes_back, tokens });
+        Ok(())
+    }
+
+    /// Whether a path, relative to the context, is left out. Directories and files match alike.
+    pub fn excluded(&self, path: &Path) -> bool {
+        let prefixes = prefixes(path);
+        let mut excluded = false;
+        for pattern in &self.patterns {
+            // Only a pattern that would change the answer is looked at.
+            if pattern.takes_back == excluded && prefixes.iter().any(|prefix| pattern.matches(prefix)) {
+                excluded = !pattern.takes_back;
+            }
+        }
+        excluded
+    }
+
+    /// Whether a directory need not be walked: it is left out, and nothing below it can be taken back in.
+    pub fn may_skip_directory(&self, path: &Path) -> bool {
+        let prefixes = prefixes(path);
+        let Some(directory) = prefixes.last() else { return false };
+        let covers = |pattern: &Pattern| prefixes.iter().any(|prefix| pattern.matches(prefix));
+        // The last pattern that leaves out the directory leaves out all below it, whatever came before.
+        let Some(last) = self.patterns.iter().rposition(|pattern| !pattern.takes_back && covers(pattern))
+        else {
+            return false;
+        };
+        let below: Vec<char> = directory.iter().copied().chain(['/']).collect();
+        !self.patterns[last + 1..]
+            .iter()
+            .any(|pattern| pattern.takes_back && (covers(pattern) || pattern.may_match_below(&below)))
+    }
+}
+
+impl Pattern {
+    fn matches(&self, path: &[char]) -> bool {
+        self.states(path).last().copied().unwrap_or(false)
+    }
+
+    /// Whether a path that goes on from `start` could match.
+    fn may_match_below(&self, start: &[char]) -> bool {
+        self.states(start).contains(&true)
+    }
+
+    /// Which tokens could come next after all of the text; the last one stands for the end of the pattern.
+    fn states(&self, text: &[char]) -> Vec<bool> {
+        let count = self.tokens.len();
+        let mut states = vec![false; count + 1];
+        states[0] = true;
+        self.skip_empty(&mut states);
+        let mut next = vec![false; count + 1];
+        for &c in text {
+            next.fill(false);
+            for (index, token) in self.tokens.iter().enumerate().filter(|(index, _)| states[*index]) {
+                match token {
+                    Token::Plain(glob::Token::Star) => next[index] |= c != '/',
+                    Token::Plain(token) => next[index + 1] |= token.takes(c),
+                    Token::Anything => next[index] = true,
+                    Token::MaybeDirectories => {}
+                    Token::Directories => {
+                        next[index] = true;
+                        next[index + 1] |= c == '/';
+                    }
+                }
+            }
+            std::mem::swap(&mut states, &mut next);
+            self.skip_empty(&mut states);
+        }
+        states
+    }
+
+    /// Passes the tokens that may match nothing.
+    fn skip_empty(&self, states: &mut [bool]) {
+        for (index, token) in self.tokens.iter().enumerate() {
+            match token {
+                _ if !states[index] => {}
+                Token::Plain(glob::Token::Star) | Token::Anything => states[index + 1] = true,
+                Token::MaybeDirectories => states[index + 1..=index + 2].fill(true),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn compile(pattern: &str) -> Result<Vec<Token>, Malformed> {
+    let mut tokens = Vec::new();
+    let mut rest = pattern;
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix("**") {
+            let at_start = tokens.is_empty();
+            rest = after.strip_prefix('/').unwrap_or(after);
+            // `**name` is any path that ends so; followed by wildcards it is `**/name` for Docker, and so it is here.
+            let ending = at_start && rest.len() == after.len() && !rest.contains(['*', '?', '[', ']', '\\']);
+            if rest.is_empty() || ending {
+                tokens.push(Token::Anything);
+            } else {
+                tokens.extend([Token::MaybeDirectories, Token::Directories]);
+            }
+            continue;
+        }
+        let mut chars = rest.chars().peekable();
+        if let Some(token) = glob::next_token(&mut chars)? {
+            tokens.push(Token::Plain(token));
+        }
+        let left: usize = chars.map(char::len_utf8).sum();
+        rest = &rest[rest.len() - left..];
+    }
+    Ok(tokens)
+}
+
+/// A path and its parents, outermost first; empty for the context itself, which nothing leaves out.
+fn prefixes(path: &Path) -> Vec<Vec<char>> {
+    let path = clean(&path.to_string_lossy());
+    if path == "." {
+        return Vec::new();
+    }
+    let path: Vec<char> = path.chars().collect();
+    let parents = path.iter().enumerate().filter(|(_, c)| **c == '/').map(|(at, _)| path[..at].to_vec());
+    let mut prefixes: Vec<Vec<char>> = parents.collect();
+    prefixes.push(path);
+    prefixes
+}
+
+/// The shortest path that means the same, as of Go's `filepath.Clean`, without a leading slash; `.` for nothing.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if path.starts_with('/') => {}
+            part => parts.push(part),
+        }
+    }
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ignore(text: &str) -> Ignore {
+        Ignore::parse(text).unwrap()
+    }
+
+    fn excluded(text: &str, path: &str) -> bool {
+        ignore(text).excluded(Path::new(path))
+    }
+
+    #[test]
+    fn patterns_match_paths_and_what_is_below_them() {
+        for (pattern, path, expected) in [
+            ("**", "file", true),
+            ("**/", "dir/file", true),
+            ("**/**", "dir/file", true),
+            ("dir/**", "dir/file", true),
+            ("dir/**", "dir/dir2/file", true),
+            ("dir/**", "dir", false),
+            ("**/dir", "dir", true),
+            ("**/dir", "dir/file", true),
+            ("**/dir2/*", "dir/dir2/file", true),
+            ("**/dir2/**", "dir/dir2/dir3/file", true),
+            ("**file", "file", true),
+            ("**file", "dir/file", true),
+            ("**file", "dir/a-file", true),
+            ("**/file", "dir/a-file", false),
+            ("**/file", "dir/dir/file", true),
+            ("**/file*", "dir/dir/file.txt", true),
+            ("**/file*txt", "dir/dir/file.txt", true),
+            ("**/file*.txt*", "dir/dir/file.txt", true),
+            ("**/**/*.txt", "dir/dir/file.txt", true),
+            ("**/**/*.txt2", "dir/dir/file.txt", false),
+            ("**/*.txt", "file.txt", true),
+            ("a**/*.txt", "a/file.txt", true),
+            ("a**/*.txt", "a/dir/dir/file.txt", true),
+            ("a/**/b", "a/b", true),
+            ("a/**/b", "a/x/y/b", true),
+            ("a/**/b", "a/xb", false),
+            ("a/*.txt", "a/dir/file.txt", false),
+            ("a/*.txt", "a/file.txt", true),
+            ("a/*.txt**", "a/file.txt", true),
+            ("a[b-d]e", "ae", false),
+            ("a[b-d]e", "ace", true),
+            ("a[^b-d]e", "aze", true),
+            (".*", ".foo", true),
+            (".*", "foo", false),
+            ("abc.def", "abcZdef", false),
+            ("abc?def", "abcZdef", true),
+            ("abc/**", "abc/def/ghi", true),
+            ("**/.foo", "bar.foo", false),
+            ("a(b)c/def", "a(b)c/def", true),
+            ("a.|)$(}+{bc", "a.|)$(}+{bc", true),
+            (r"a\*b", "a*b", true),
+            (r"a\*b", "axb", false),
+            ("*", "a/b", true),
+            ("*/temp*", "somedir/temporary.txt", true),
+            ("*/temp*", "temporary.txt", false),
+            ("temp?", "tempa", true),
+            ("/foo", "foo", true),
+            ("./foo/../bar/", "bar/x", true),
+            ("foo", "x/foo", false),
+            (".", "a", false),
+            ("*", ".", false),
+        ] {
+            assert_eq!(excluded(pattern, path), expected, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn the_last_pattern_that_matches_wins() {
+        assert!(!excluded("*.md\n!README.md", "README.md"));
+        assert!(excluded("*.md\n!README*.md\nREADME-secret.md", "README-secret.md"));
+        assert!(!excluded("*.md\nREADME-secret.md\n!README*.md", "README-secret.md"));
+        assert!(!excluded("docs\n!docs/README.md", "docs/README.md"));
+        assert!(excluded("docs\n!docs/README.md", "docs/other.md"));
+        assert!(excluded("!file\n*", "file"));
+        assert!(!excluded("**\n!util/docker/web", "util/docker/web/foo"));
+        assert!(excluded("**\n!util/docker/web\nutil/docker/web/foo", "util/docker/web/foo"));
+    }
+
+    #[test]
+    fn comments_blanks_and_marks_are_read_as_docker_reads_them() {
+        let text = "\u{feff}# comment\n\n  # no comment \r\n  spaced  \n! /kept\nkept\n!kept\n";
+        let ignore = ignore(text);
+        assert_eq!(ignore.patterns.len(), 5);
+        assert!(ignore.excluded(Path::new("# no comment")));
+        assert!(ignore.excluded(Path::new("spaced")));
+        assert!(!ignore.excluded(Path::new("kept")));
+        assert!(Ignore::parse("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_malformed_pattern_names_its_line() {
+        let error = Ignore::parse("ok\n[").unwrap_err();
+        assert_eq!(error.to_string(), "ignore file line 2: syntax error in pattern: \"[\"");
+        assert_eq!(error.field("line"), Some(&2.into()));
+        let error = Ignore::parse("!").unwrap_err();
+        assert_eq!(error.to_string(), "ignore file line 1: illegal exclusion pattern: \"!\"");
+        assert!(Ignore::from_patterns(["a\\"]).is_err());
+    }
+
+    #[test]
+    fn a_directory_is_skipped_only_when_nothing_below_can_come_back() {
+        for (text, directory, expected) in [
+            ("dir", "dir", true),
+            ("dir", "other", false),
+            ("dir", "dir/sub", true),
+            ("dir/*", "dir", false),
+            ("dir/*", "dir/sub", true),
+            ("dir\n!dir/keep", "dir", false),
+            ("dir\n!dir/keep", "dir/sub", true),
+            ("dir\n!dir/keep", "dir/keep", false),
+            ("dir\n!other/keep", "dir", true),
+            ("dir\n!**/keep", "dir", false),
+            ("dir\n!*.md", "dir", true),
+            ("dir\n!*/*.md", "dir", false),
+            ("dir\n!*/*.md", "dir/sub", true),
+            ("!dir/keep\ndir", "dir", true),
+            ("*\n!src", "src", false),
+            ("*\n!src\nsrc/gen", "src/gen", true),
+            ("**\n!a/b/c", "a", false),
+            ("**\n!a/b/c", "a/b", false),
+            ("**\n!a/b/c", "b", true),
+            ("*", ".", false),
+        ] {
+            assert_eq!(
+                ignore(text).may_skip_directory(Path::new(directory)),
+                expected,
+                "{text:?} {directory}"
+            );
+        }
+    }
+}

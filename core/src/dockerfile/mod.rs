@@ -1,0 +1,134 @@
+//! Dockerfiles: from text to typed instructions, expansion of their words, `.dockerignore`, wildcards.
+//!
+//! Pure: text in, data out. Knows nothing of images, files or builds. The grammar is that of BuildKit's frontend, heredocs
+//! and all flags included; what a build cannot do yet is for the build to refuse.
+
+mod duration;
+mod expand;
+mod flags;
+pub mod glob;
+mod heredoc;
+mod ignore;
+mod instruction;
+mod lexer;
+mod parser;
+mod pattern;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use expand::{expand, expand_words};
+pub use ignore::Ignore;
+pub use instruction::{
+    Command, CopyArgs, Dockerfile, Healthcheck, Heredoc, Instruction, RunScript, ShellOrExec, Stage,
+};
+
+use crate::error::{Error, ErrorKind, Result};
+use lexer::{Lexer, located, syntax};
+use parser::{name_of, parse_instruction};
+
+/// The instructions that `--change` of import and commit takes.
+const CHANGES: [&str; 11] = [
+    "CMD",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "HEALTHCHECK",
+    "LABEL",
+    "ONBUILD",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+];
+
+/// Parses a Dockerfile.
+///
+/// Errors are `dockerfile_syntax` with the fields `line` and, where there is one, `instruction` (its name in upper case).
+pub fn parse(text: &[u8]) -> Result<Dockerfile> {
+    if text.is_empty() {
+        return Err(syntax("the Dockerfile cannot be empty"));
+    }
+    let mut lexer = Lexer::new(text);
+    let mut meta_args = Vec::new();
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut duplicates = Vec::new();
+    while let Some(line) = lexer.next_line()? {
+        let instruction = parse_instruction(&mut lexer, line)?;
+        match (&instruction.command, stages.last_mut()) {
+            (Command::From { image, name, platform }, _) => {
+                if let Some(name) = name
+                    && stages.iter().any(|stage| stage.name.as_ref() == Some(name))
+                {
+                    let warning = format!("Duplicate stage name {name:?}, stage names should be unique");
+                    duplicates.push((instruction.line, warning));
+                }
+                stages.push(Stage {
+                    name: name.clone(),
+                    base: image.clone(),
+                    platform: platform.clone(),
+                    from: instruction,
+                    instructions: Vec::new(),
+                });
+            }
+            (_, Some(stage)) => stage.instructions.push(instruction),
+            (Command::Arg(_), None) => meta_args.push(instruction),
+            (_, None) => {
+                let error = syntax("no build stage in current context");
+                return Err(located(error, instruction.line).with("instruction", instruction.name));
+            }
+        }
+    }
+    if stages.is_empty() {
+        return Err(syntax(if meta_args.is_empty() {
+            "file with no instructions"
+        } else {
+            "dockerfile contains no stages to build"
+        }));
+    }
+    let mut warnings = lexer.warnings;
+    warnings.append(&mut duplicates);
+    warnings.sort_by_key(|(line, _)| *line);
+    let directives = lexer.directives;
+    Ok(Dockerfile {
+        syntax: directives.syntax,
+        check: directives.check,
+        escape: directives.escape.unwrap_or('\\'),
+        meta_args,
+        stages,
+        warnings,
+    })
+}
+
+/// Parses one `--change` of an import or a commit. `invalid_argument` for anything but one of the instructions that may
+/// change a config.
+pub fn parse_change(text: &str) -> Result<Instruction> {
+    let invalid = |error: Error| error.as_kind(ErrorKind::InvalidArgument);
+    single(text, |name| {
+        if CHANGES.contains(&name) {
+            return Ok(());
+        }
+        Err(syntax(format!("{} is not a valid change command", name.to_lowercase())))
+    })
+    .map_err(invalid)?
+    .ok_or_else(|| invalid(syntax("a change is one instruction")))
+}
+
+/// Parses a trigger that the config of an image holds. `dockerfile_syntax` when it is none.
+pub fn parse_onbuild(text: &str) -> Result<Instruction> {
+    single(text, |name| match name {
+        "ONBUILD" => Err(syntax("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")),
+        "FROM" | "MAINTAINER" => Err(syntax(format!("{name} isn't allowed as an ONBUILD trigger"))),
+        _ => Ok(()),
+    })?
+    .ok_or_else(|| syntax("an ONBUILD trigger is one instruction"))
+}
+
+/// The only instruction of a text, when its name is fit; `None` when there is none, or more than one.
+fn single(text: &str, fit: impl Fn(&str) -> Result<()>) -> Result<Option<Instruction>> {
+    let mut lexer = Lexer::new(text.as_bytes());
+    let Some(line) = lexer.next_line()? else { return Ok(None) };
+    fit(&name_of(&line))?;
+    let instruction = parse_instruction(&mut lexer, line)?;
+    Ok(lexer.next_line()?.is_none().then_some(instruction))
+}
