@@ -64,21 +64,21 @@ impl Flags {
                 None => (word, None),
             };
             let Some((name, kind)) = known.iter().find(|(known, _)| *known == name) else {
-                let hint = did_you_mean(name, known.iter().map(|(known, _)| *known));
-                return Err(syntax(format!("unknown flag: {name}{hint}")));
+                let hint = did_you_mean(name, "--", known.iter().map(|(known, _)| *known));
+                return Err(syntax(format!("unknown flag: --{name}{hint}")));
             };
             if *kind != Kind::List && flags.text(name).is_some() {
-                return Err(syntax(format!("duplicate flag specified: {name}")));
+                return Err(syntax(format!("duplicate flag specified: --{name}")));
             }
             let value = match (kind, value) {
                 (Kind::Switch, None) => "true".to_owned(),
                 (_, None) | (Kind::Switch, Some("")) => {
-                    return Err(syntax(format!("missing a value on flag: {name}")));
+                    return Err(syntax(format!("missing a value on flag: --{name}")));
                 }
                 (Kind::Switch, Some(value)) => {
                     let lower = value.to_ascii_lowercase();
                     if lower != "true" && lower != "false" {
-                        let message = format!("expecting boolean value for flag {name}, not: {value}");
+                        let message = format!("expecting boolean value for flag --{name}, not: {value}");
                         return Err(syntax(message));
                     }
                     lower
@@ -111,17 +111,14 @@ impl Flags {
 }
 
 /// ` (did you mean X?)` with the option that is less than three edits away, in the case of what was written.
-pub fn did_you_mean<'a>(given: &str, options: impl Iterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(given: &str, prefix: &str, options: impl Iterator<Item = &'a str>) -> String {
     let lower = given.to_lowercase();
     let near = options.map(|option| (distance(&lower, &option.to_lowercase()), option));
-    match near.filter(|(distance, _)| (1..3).contains(distance)).min_by_key(|(distance, _)| *distance) {
-        Some((_, option)) if given == lower => format!(" (did you mean {}?)", option.to_lowercase()),
-        Some((_, option)) if given == given.to_uppercase() => {
-            format!(" (did you mean {}?)", option.to_uppercase())
-        }
-        Some((_, option)) => format!(" (did you mean {option}?)"),
-        None => String::new(),
-    }
+    let nearest =
+        near.filter(|(distance, _)| (1..3).contains(distance)).min_by_key(|(distance, _)| *distance);
+    let Some((_, option)) = nearest else { return String::new() };
+    let option = if given == lower { option.to_lowercase() } else { option.to_owned() };
+    format!(" (did you mean {prefix}{option}?)")
 }
 
 /// Levenshtein's distance; words that differ by much in length are just called far, whatever their size.

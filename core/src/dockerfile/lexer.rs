@@ -83,6 +83,7 @@ impl<'a> Lexer<'a> {
             let number = self.number;
             let (start, mut continues) = cut_continuation(line, self.escape());
             let mut text = start.to_owned();
+            let mut first_empty = None;
             while continues {
                 let Some(raw) = self.next_raw() else { break };
                 if is_comment(raw) {
@@ -90,14 +91,18 @@ impl<'a> Lexer<'a> {
                 }
                 let line = self.decode(raw)?;
                 if line.trim_start().is_empty() {
-                    self.warnings.push((self.number, format!("Empty continuation line found in: {text}")));
+                    first_empty.get_or_insert(self.number);
                     continue;
                 }
                 let (part, more) = cut_continuation(line, self.escape());
                 text.push_str(part);
                 continues = more;
             }
-            return Ok(Some(LogicalLine { number, text: text.trim().to_owned() }));
+            let text = text.trim().to_owned();
+            if let Some(empty) = first_empty {
+                self.warnings.push((empty, format!("Empty continuation line found in: {text}")));
+            }
+            return Ok(Some(LogicalLine { number, text }));
         }
         Ok(None)
     }

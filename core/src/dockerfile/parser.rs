@@ -50,7 +50,7 @@ fn parse_line(lexer: &mut Lexer<'_>, line: LogicalLine) -> Result<Instruction> {
     let (written, rest) = split_first(&line.text);
     let name = written.to_uppercase();
     if !INSTRUCTIONS.contains(&name.as_str()) {
-        let hint = did_you_mean(written, INSTRUCTIONS.into_iter());
+        let hint = did_you_mean(written, "", INSTRUCTIONS.into_iter());
         return Err(syntax(format!("unknown instruction: {written}{hint}")));
     }
     let (flag_words, text) = take_flags(rest);
