@@ -1,1 +1,41 @@
-//! The Python module of layerkit.
+//! The native half of the Python module: `layerkit._native`.
+//!
+//! Translates and decides nothing: arguments become the core's option structs, results become plain dicts, errors become
+//! what `layerkit.errors` makes of them. The object layer is the pure-Python part beside it.
+
+mod cancel;
+mod convert;
+mod engine;
+mod error;
+mod image;
+mod images;
+mod operation;
+mod stream;
+mod system;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::cancel::CancelToken;
+    #[pymodule_export]
+    use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::image::{image_history, image_inspect, image_tag, image_unpack};
+    #[pymodule_export]
+    use crate::images::{
+        images_build, images_get, images_import, images_list, images_load, images_prune, images_remove,
+        images_save,
+    };
+    #[pymodule_export]
+    use crate::system::{system_df, system_info, system_prune, system_verify};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("ERROR_CODES", crate::error::codes(module.py())?)?;
+        module.add("VERSION", env!("CARGO_PKG_VERSION"))
+    }
+}

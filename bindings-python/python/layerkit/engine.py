@@ -1,0 +1,61 @@
+"""The engine: one store, and the collections of things in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from . import _native
+from .images import Images
+from .system import System
+from .types import Limits, StrPath
+
+__all__ = ["Engine"]
+
+_E = TypeVar("_E", bound="Engine")
+
+
+class Engine:
+    """An open store. Use it in a `with`, or close it.
+
+    It may be used from several threads at once, and several processes may have one root open. It does not survive a
+    fork: open one in the child.
+    """
+
+    def __init__(self, root: StrPath | None = None, limits: Limits | None = None) -> None:
+        """Opens the store at `root`, making it where there is none.
+
+        Without a root: `LAYERKIT_ROOT`, else `/var/lib/layerkit` for root, else `$XDG_DATA_HOME/layerkit`.
+        """
+        self._native = _native.Engine(root, {"limits": None if limits is None else dict(limits)})
+
+    @property
+    def root(self) -> Path:
+        """The folder of the store."""
+        return self._native.root
+
+    @property
+    def images(self) -> Images:
+        """The images."""
+        return Images(self)
+
+    @property
+    def system(self) -> System:
+        """The store as a whole."""
+        return System(self)
+
+    def close(self) -> None:
+        """Closes the store; later calls fail with `InvalidArgument`. Closing twice is fine."""
+        self._native.close()
+
+    def __enter__(self: _E) -> _E:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {str(self.root)!r}>"

@@ -1,0 +1,317 @@
+"""The images of a store, and one image. Names and keywords follow docker-py."""
+
+from __future__ import annotations
+
+import builtins
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import _native
+from .types import (
+    Compression,
+    Filters,
+    HistoryEntry,
+    ImageSummary,
+    Network,
+    OnEvent,
+    PruneReport,
+    RemoveReport,
+    SaveFormat,
+    Source,
+    StrPath,
+    Target,
+)
+
+if TYPE_CHECKING:
+    from ._native import CancelToken
+    from .engine import Engine
+
+__all__ = ["Image", "Images"]
+
+
+class Image:
+    """One image of a store, as it was when it was looked up; `reload()` looks again."""
+
+    def __init__(self, engine: Engine, summary: ImageSummary) -> None:
+        self._engine = engine
+        self._summary = summary
+        self._attrs: dict[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """Its ID, `sha256:<hex>`: the digest of its config."""
+        return self._summary["id"]
+
+    @property
+    def short_id(self) -> str:
+        """Its ID cut to 12 digits, with `sha256:` in front."""
+        return self.id[:19]
+
+    @property
+    def tags(self) -> list[str]:
+        """Its names, `repository:tag`, sorted."""
+        return list(self._summary["tags"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
+        return dict(self._summary["labels"])
+
+    @property
+    def size(self) -> int:
+        """Bytes of its layers once unpacked; their stored size as long as the other is not known."""
+        return self._summary["size"]
+
+    @property
+    def created(self) -> str:
+        """When it was created, RFC 3339 in UTC."""
+        return self._summary["created"]
+
+    @property
+    def parent(self) -> str:
+        """ID of the image it was built on, or empty."""
+        return self._summary["parent"]
+
+    @property
+    def platform(self) -> str:
+        """`os/architecture[/variant]`."""
+        return self._summary["platform"]
+
+    @property
+    def summary(self) -> ImageSummary:
+        """All that a list tells of an image."""
+        return self._summary
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """The image in Docker's JSON shape, read once: `inspect()` reads it anew."""
+        if self._attrs is None:
+            self._attrs = self.inspect()
+        return self._attrs
+
+    def inspect(self) -> dict[str, Any]:
+        """The image in Docker's JSON shape (Engine API, "ImageInspect")."""
+        return _native.image_inspect(self._engine._native, self.id)
+
+    def history(self) -> list[HistoryEntry]:
+        """Its history, newest first."""
+        return _native.image_history(self._engine._native, self.id)
+
+    def tag(self, repository: str, tag: str | None = None) -> bool:
+        """Gives it a name, which moves here if another image has it. Always True: failures are exceptions."""
+        name = repository if tag is None else f"{repository}:{tag}"
+        _native.image_tag(self._engine._native, self.id, name)
+        self.reload()
+        return True
+
+    def save(
+        self,
+        target: Target,
+        *,
+        format: SaveFormat = "docker",
+        named: bool | str = False,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Saves it: without a name, with its first (`named=True`) or with the one given. See `Images.save`."""
+        image = self.tags[0] if named is True and self.tags else named or self.id
+        images = [self.id if image is True else image]
+        options = {"format": format}
+        _native.images_save(self._engine._native, images, target, options, on_event, cancel)
+
+    def unpack(
+        self,
+        directory: StrPath,
+        *,
+        replace: bool = False,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Unpacks its file system into a directory, which appears when it is whole.
+
+        A directory that is there is `AlreadyExists` unless `replace` is set.
+        """
+        options = {"replace": replace}
+        _native.image_unpack(self._engine._native, self.id, directory, options, on_event, cancel)
+
+    def remove(self, force: bool = False, noprune: bool = False) -> RemoveReport:
+        """Removes it. With several names it is `Conflict` unless `force` is set."""
+        return self._engine.images.remove(self.id, force=force, noprune=noprune)
+
+    def reload(self) -> None:
+        """Looks it up again."""
+        self._summary = _native.images_get(self._engine._native, self.id)
+        self._attrs = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Image) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash((Image, self.id))
+
+    def __repr__(self) -> str:
+        names = ", ".join(repr(tag) for tag in self.tags)
+        return f"<{type(self).__name__}: {names or self.short_id}>"
+
+
+class Images:
+    """The images of a store.
+
+    An image is given as a name, an ID or an unambiguous prefix of one, or as an `Image`.
+    Long operations take `on_event`, called with each `Event` from another thread, and `cancel`, a `CancelToken`. Ctrl-C
+    in the main thread cancels them too (with the token, if one was given); either way they have ended when the call
+    returns.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self, name: str | None = None, all: bool = False, filters: Filters | None = None) -> list[Image]:
+        """The images, newest first.
+
+        `name` is a repository or a pattern; `all` adds the steps of builds; `filters` are Docker's: `dangling`,
+        `label`, `before`, `since`, `reference`.
+        """
+        options = {"name": name, "all": all, "filters": _filters(filters)}
+        return [Image(self._engine, summary) for summary in _native.images_list(self._engine._native, options)]
+
+    def get(self, name: str) -> Image:
+        """One image."""
+        return Image(self._engine, _native.images_get(self._engine._native, name))
+
+    def import_image(
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        changes: Sequence[str] | None = None,
+        message: str | None = None,
+        platform: str | None = None,
+        compression: Compression | None = None,
+        source_date_epoch: int | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Image:
+        """Makes an image of one layer from a tar of a root file system, plain or compressed.
+
+        `source` is a path, a binary file object or bytes; `changes` are Dockerfile instructions that set the config.
+        """
+        options = {
+            "name": name,
+            "changes": _several(changes),
+            "message": message,
+            "platform": platform,
+            "compression": compression,
+            "source_date_epoch": source_date_epoch,
+        }
+        native = self._engine._native
+        return self.get(_native.images_import(native, _source(source), options, on_event, cancel))
+
+    def load(
+        self, source: Source, *, on_event: OnEvent | None = None, cancel: CancelToken | None = None
+    ) -> builtins.list[Image]:
+        """Loads every image of an archive that docker, podman, skopeo or layerkit wrote, compressed or not.
+
+        `source` is a path (also of an OCI layout directory), a binary file object or bytes.
+        """
+        loaded = _native.images_load(self._engine._native, _source(source), {}, on_event, cancel)
+        return [self.get(image["id"]) for image in loaded]
+
+    def save(
+        self,
+        images: str | Image | Iterable[str | Image],
+        target: Target,
+        format: SaveFormat = "docker",
+        *,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Saves images into one archive.
+
+        A repository without a tag saves all its tags; an `Image` or an ID is saved without a name. `target` is a path,
+        which appears when it is whole, or a binary file object. The format `docker` is both a docker-archive and an OCI
+        layout; `oci-archive` is a tar, `oci-dir` a directory that is the latter only.
+        """
+        several = [images] if isinstance(images, str | Image) else images
+        names = [image.id if isinstance(image, Image) else image for image in several]
+        _native.images_save(self._engine._native, names, target, {"format": format}, on_event, cancel)
+
+    def remove(self, image: str | Image, force: bool = False, noprune: bool = False) -> RemoveReport:
+        """Removes an image by name or ID, by Docker's rules: a name is untagged, the last takes the image along."""
+        options = {"force": force, "no_prune": noprune}
+        name = image.id if isinstance(image, Image) else image
+        return _native.images_remove(self._engine._native, name, options)
+
+    def prune(
+        self,
+        filters: Filters | None = None,
+        *,
+        all: bool = False,
+        dry_run: bool = False,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> PruneReport:
+        """Removes images without a name that nothing uses; with `all` every image that no container uses.
+
+        `filters` are `label` and `until`.
+        """
+        options = {"all": all, "dry_run": dry_run, "filters": _filters(filters)}
+        return _native.images_prune(self._engine._native, options, on_event, cancel)
+
+    def build(
+        self,
+        path: StrPath,
+        *,
+        dockerfile: StrPath | None = None,
+        tag: str | Sequence[str] | None = None,
+        buildargs: Mapping[str, str] | None = None,
+        target: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        nocache: bool = False,
+        network_mode: Network | None = None,
+        platform: str | None = None,
+        compression: Compression | None = None,
+        source_date_epoch: int | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Image:
+        """Builds a Dockerfile, really running its RUN steps.
+
+        `path` is the context; `dockerfile` is relative to it (default `Dockerfile`); `tag` one name or several. A step
+        that fails is `BuildFailed`, with `line`, `command`, `exit_code` and `output_tail`.
+        """
+        options = {
+            "tags": [tag] if isinstance(tag, str) else _several(tag),
+            "buildargs": None if buildargs is None else dict(buildargs),
+            "target": target,
+            "labels": None if labels is None else dict(labels),
+            "no_cache": nocache,
+            "network": network_mode,
+            "platform": platform,
+            "compression": compression,
+            "source_date_epoch": source_date_epoch,
+        }
+        native = self._engine._native
+        return self.get(_native.images_build(native, path, dockerfile, options, on_event, cancel)["id"])
+
+
+def _several(values: Sequence[str] | None) -> list[str] | None:
+    if isinstance(values, str):
+        raise TypeError("expected a sequence of str, not one str")
+    return None if values is None else list(values)
+
+
+def _source(source: Source) -> Any:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _filters(filters: Filters | None) -> dict[str, list[str]] | None:
+    """Docker's way of writing filters: `{"dangling": True, "label": ["a", "b=c"]}`."""
+    if filters is None:
+        return None
+    lists = {}
+    for key, value in filters.items():
+        values = [value] if isinstance(value, str | bool | int) else value
+        lists[key] = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+    return lists

@@ -1,0 +1,176 @@
+//! Paths and file objects of Python as sources and targets of the core.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use layerkit::{CancelToken, Error, ErrorKind, Source, Target};
+use pyo3::exceptions::{PyBlockingIOError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::operation::{Operation, Raised};
+
+/// What one call of a file object's `read` is asked for.
+const CHUNK: usize = 1 << 18;
+
+/// A path (str or PathLike) or a binary file object that reads.
+///
+/// A raw file (`io.FileIO`) is read by its descriptor. A buffered one is read through its own methods, since what it has
+/// buffered is nowhere else; before each read its descriptor is waited on together with the cancel token.
+pub fn source(object: &Bound<'_, PyAny>, operation: &Operation) -> PyResult<Source> {
+    if let Some(path) = path(object)? {
+        return Ok(Source::Path(path));
+    }
+    binary(object, "read")?;
+    if is_exactly(object, "FileIO")? {
+        return Ok(Source::Fd(descriptor(object)?));
+    }
+    let wait = match is_exactly(object, "BufferedReader")? && is_exactly(&object.getattr("raw")?, "FileIO")? {
+        true => Some(descriptor(object)?),
+        false => None,
+    };
+    // `read` of a buffered object insists on a full buffer, and would sit on what a slow pipe already gave.
+    let method = if is_instance(object, "BufferedIOBase")? { "read1" } else { "read" };
+    Ok(Source::Stream(Box::new(Reader {
+        object: object.clone().unbind(),
+        method,
+        wait,
+        cancel: operation.token().clone(),
+        raised: operation.raised().clone(),
+        chunk: Vec::new(),
+        at: 0,
+    })))
+}
+
+/// A path (str or PathLike) or a binary file object that writes.
+///
+/// A raw file is written by its descriptor, and so is an `io.BufferedWriter` over one, after a flush; anything else
+/// through its `write`.
+pub fn target(object: &Bound<'_, PyAny>, operation: &Operation) -> PyResult<Target> {
+    if let Some(path) = path(object)? {
+        return Ok(Target::Path(path));
+    }
+    binary(object, "write")?;
+    if is_exactly(object, "FileIO")? {
+        return Ok(Target::Fd(descriptor(object)?));
+    }
+    if is_exactly(object, "BufferedWriter")? && is_exactly(&object.getattr("raw")?, "FileIO")? {
+        object.call_method0("flush")?;
+        return Ok(Target::Fd(descriptor(object)?));
+    }
+    Ok(Target::Stream(Box::new(Writer {
+        object: object.clone().unbind(),
+        raw: is_instance(object, "RawIOBase")?,
+        raised: operation.raised().clone(),
+    })))
+}
+
+fn path(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+    if object.is_instance_of::<PyString>() || object.hasattr("__fspath__")? {
+        return object.extract().map(Some);
+    }
+    Ok(None)
+}
+
+fn binary(object: &Bound<'_, PyAny>, method: &str) -> PyResult<()> {
+    if is_instance(object, "TextIOBase")? {
+        return Err(PyTypeError::new_err("a binary file is needed, not a text file (use its .buffer)"));
+    }
+    if !object.hasattr(method)? {
+        let name = object.get_type().name()?;
+        let message = format!("expected a path or a binary file with .{method}(), not {name}");
+        return Err(PyTypeError::new_err(message));
+    }
+    Ok(())
+}
+
+fn is_exactly(object: &Bound<'_, PyAny>, class: &str) -> PyResult<bool> {
+    Ok(object.get_type().is(&object.py().import("io")?.getattr(class)?))
+}
+
+fn is_instance(object: &Bound<'_, PyAny>, class: &str) -> PyResult<bool> {
+    object.is_instance(&object.py().import("io")?.getattr(class)?)
+}
+
+fn descriptor(file: &Bound<'_, PyAny>) -> PyResult<OwnedFd> {
+    let number = file.call_method0("fileno")?.extract()?;
+    // SAFETY: an io.FileIO that answers fileno() has it open, and cannot close it while we hold the GIL.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    Ok(borrowed.try_clone_to_owned()?)
+}
+
+struct Reader {
+    object: Py<PyAny>,
+    method: &'static str,
+    wait: Option<OwnedFd>,
+    cancel: CancelToken,
+    raised: Raised,
+    chunk: Vec<u8>,
+    at: usize,
+}
+
+impl Reader {
+    fn fill(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.wait {
+            poll(&mut [PollFd::new(file, PollFlags::IN), PollFd::new(&self.cancel, PollFlags::IN)], None)?;
+        }
+        if self.cancel.is_cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled").into_io());
+        }
+        let read = self.raised.attached(|py| {
+            let data = self.object.call_method1(py, self.method, (CHUNK,))?.into_bound(py);
+            if data.is_none() {
+                return Err(PyBlockingIOError::new_err("the stream is not blocking and has nothing to read"));
+            }
+            if let Ok(bytes) = data.cast::<PyBytes>() {
+                return Ok(bytes.as_bytes().to_vec());
+            }
+            data.extract::<Vec<u8>>().map_err(|_| PyTypeError::new_err("read() of the stream must return bytes"))
+        });
+        (self.chunk, self.at) = (read.map_err(Error::into_io)?, 0);
+        Ok(())
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.chunk.len() {
+            self.fill()?;
+        }
+        let count = (&self.chunk[self.at..]).read(out)?;
+        self.at += count;
+        Ok(count)
+    }
+}
+
+struct Writer {
+    object: Py<PyAny>,
+    raw: bool,
+    raised: Raised,
+}
+
+impl Write for Writer {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let written = self.raised.attached(|py| {
+            let answer = self.object.call_method1(py, "write", (PyBytes::new(py, data),))?;
+            match answer.extract::<Option<usize>>(py)? {
+                Some(count) if count <= data.len() => Ok(count),
+                Some(_) => Err(PyValueError::new_err("write() of the stream says it wrote more than it got")),
+                None if self.raw => Err(PyBlockingIOError::new_err("the stream is not blocking and is full")),
+                // An object that answers nothing took it all: only raw files take a part.
+                None => Ok(data.len()),
+            }
+        });
+        written.map_err(Error::into_io)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.raised.attached(|py| {
+            let object = self.object.bind(py);
+            if object.hasattr("flush")? { object.call_method0("flush").map(drop) } else { Ok(()) }
+        });
+        flushed.map_err(Error::into_io)
+    }
+}
