@@ -1,0 +1,127 @@
+//! The operations, each one call of the public API.
+
+use std::path::PathBuf;
+
+use layerkit::{Engine, Task};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::streams::Place;
+use crate::{Answer, Failure};
+
+/// Every operation this driver maps.
+pub const NAMES: &[&str] = &[
+    "engine_open",
+    "engine_close",
+    "images_list",
+    "images_get",
+    "images_import",
+    "images_load",
+    "images_save",
+    "images_remove",
+    "images_prune",
+    "images_build",
+    "image_tag",
+    "image_history",
+    "image_inspect",
+    "image_save",
+    "image_unpack",
+    "image_remove",
+    "system_info",
+    "system_df",
+    "system_verify",
+    "system_prune",
+];
+
+/// Arguments on their way into a call: positional ones are taken out, what remains is the option struct.
+struct Args(Map<String, Value>);
+
+impl Args {
+    fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Failure> {
+        let value =
+            self.0.remove(name).ok_or_else(|| Failure::Driver(format!("argument {name:?} is missing")))?;
+        Ok(serde_json::from_value(value)?)
+    }
+
+    fn options<T: DeserializeOwned>(self) -> Result<T, Failure> {
+        Ok(serde_json::from_value(Value::Object(self.0))?)
+    }
+
+    /// For operations without options: nothing may be left.
+    fn none_left(self) -> Result<(), Failure> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(key) => Err(Failure::Driver(format!("unknown argument {key:?}"))),
+        }
+    }
+}
+
+/// Calls `op` on `engine`.
+pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) -> Answer {
+    let mut args = Args(args);
+    match op {
+        "engine_close" => {
+            engine.close();
+            Ok(Value::Null)
+        }
+        "images_list" => Ok(json!(engine.images_list(&args.options()?)?)),
+        "images_get" => {
+            let image: String = args.take("image")?;
+            args.none_left()?;
+            Ok(json!(engine.images_get(&image)?))
+        }
+        "images_import" => {
+            let source = args.take::<Place>("source")?.source()?;
+            Ok(json!({ "id": engine.images_import(source, &args.options()?, task)? }))
+        }
+        "images_load" => {
+            let source = args.take::<Place>("source")?.source()?;
+            Ok(json!(engine.images_load(source, &args.options()?, task)?))
+        }
+        "images_save" | "image_save" => {
+            let images = match op {
+                "images_save" => args.take("images")?,
+                _ => vec![args.take("image")?],
+            };
+            let target = args.take::<Place>("target")?.target()?;
+            Ok(json!(engine.images_save(&images, target, &args.options()?, task)?))
+        }
+        "images_remove" | "image_remove" => {
+            let image: String = args.take("image")?;
+            Ok(json!(engine.images_remove(&image, &args.options()?)?))
+        }
+        "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
+        "images_build" => Ok(json!(engine.images_build(&args.options()?, task)?)),
+        "image_tag" => {
+            let (image, name): (String, String) = (args.take("image")?, args.take("name")?);
+            args.none_left()?;
+            Ok(json!(engine.image_tag(&image, &name)?))
+        }
+        "image_history" => {
+            let image: String = args.take("image")?;
+            args.none_left()?;
+            Ok(json!(engine.image_history(&image)?))
+        }
+        "image_inspect" => {
+            let image: String = args.take("image")?;
+            args.none_left()?;
+            Ok(engine.image_inspect(&image)?)
+        }
+        "image_unpack" => {
+            let image: String = args.take("image")?;
+            let directory: PathBuf = args.take("directory")?;
+            Ok(json!(engine.image_unpack(&image, &directory, &args.options()?, task)?))
+        }
+        "system_info" => {
+            args.none_left()?;
+            Ok(json!(engine.system_info()?))
+        }
+        "system_df" => {
+            args.none_left()?;
+            Ok(json!(engine.system_df()?))
+        }
+        "system_verify" => Ok(json!(engine.system_verify(&args.options()?, task)?)),
+        "system_prune" => Ok(json!(engine.system_prune(&args.options()?, task)?)),
+        _ => Err(Failure::Driver(format!("unknown operation {op:?}"))),
+    }
+}
