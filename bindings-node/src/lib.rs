@@ -1,1 +1,22 @@
-//! The Node addon of layerkit.
+//! The Node addon of layerkit, as JavaScript's object layer (`lib/`) calls it: JSON text in, JSON text out.
+//!
+//! Holds no rule of its own. `engine` has one method for each of the core's; `operation` runs each of them on a thread of
+//! its own and carries its messages to the JavaScript thread; `stream` lets the core read and write JavaScript's streams.
+
+mod engine;
+mod operation;
+mod stream;
+
+use napi_derive::napi;
+
+/// The code of every kind of error that the core knows.
+#[napi(catch_unwind)]
+pub fn error_codes() -> Vec<&'static str> {
+    layerkit::ErrorKind::ALL.iter().map(|(_, code)| *code).collect()
+}
+
+/// The version of layerkit.
+#[napi(catch_unwind)]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

@@ -1,0 +1,10 @@
+'use strict';
+
+const { Engine } = require('./lib/engine.js');
+const { ERROR_CODES, LayerkitError } = require('./lib/errors.js');
+const { Image } = require('./lib/image.js');
+const { Images } = require('./lib/images.js');
+const { System } = require('./lib/system.js');
+const version = require('./native.js').version();
+
+module.exports = { Engine, ERROR_CODES, Image, Images, LayerkitError, System, version };

@@ -1,0 +1,41 @@
+'use strict';
+// The way in: a store and the nouns that work on it.
+
+const { NativeEngine } = require('../native.js');
+const { invalidArgument } = require('./errors.js');
+const { Images } = require('./images.js');
+const { encode, run } = require('./operation.js');
+const { toPath } = require('./streams.js');
+const { System } = require('./system.js');
+
+const OPENING = Symbol('opening');
+
+class Engine {
+  #native;
+
+  constructor(opening, native, root) {
+    if (opening !== OPENING) throw invalidArgument('use Engine.open(options)');
+    this.#native = native;
+    this.root = root;
+    this.images = new Images(native);
+    this.system = new System(native);
+  }
+
+  static async open({ root, ...options } = {}) {
+    const native = new NativeEngine();
+    const request = encode({ root: toPath(root), ...options });
+    return new Engine(OPENING, native, await run((listener) => native.open(request, listener)));
+  }
+
+  async close() {
+    await run((listener) => this.#native.close(listener));
+  }
+}
+
+Object.defineProperty(Engine.prototype, Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose'), {
+  value() {
+    return this.close();
+  },
+});
+
+module.exports = { Engine };

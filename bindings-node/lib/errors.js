@@ -1,0 +1,38 @@
+'use strict';
+// The one class of errors, and how it is made of what the native side reports.
+
+const { errorCodes } = require('../native.js');
+const { camel, camelQuotes } = require('./names.js');
+
+/** Every code an error may have, in the order of DESIGN.md. */
+const ERROR_CODES = Object.freeze(errorCodes());
+
+/**
+ * What every operation fails with: `code` tells the kind, further properties (`exitCode`, `line`, `outputTail`, …) what a
+ * program may want to know. One with the code `cancelled` has the name `AbortError`, which Node's users look for.
+ */
+class LayerkitError extends Error {
+  constructor(code, message, { fields = {}, ...options } = {}) {
+    super(message, options);
+    Object.defineProperty(this, 'name', {
+      value: code === 'cancelled' ? 'AbortError' : 'LayerkitError',
+      configurable: true,
+      writable: true,
+    });
+    this.code = code;
+    Object.assign(this, fields);
+  }
+}
+
+/** The error in a `failed` message of the native side. `optionsFor(code)` may give it a cause. */
+function fromNative(payload, optionsFor) {
+  const { code, message, fields } = JSON.parse(payload);
+  const text = message.startsWith('options: ') ? camelQuotes(message) : message;
+  return new LayerkitError(code, text, { ...optionsFor(code), fields: camel(fields) });
+}
+
+function invalidArgument(message, options) {
+  return new LayerkitError('invalid_argument', message, options);
+}
+
+module.exports = { ERROR_CODES, LayerkitError, fromNative, invalidArgument };

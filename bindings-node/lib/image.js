@@ -1,0 +1,51 @@
+'use strict';
+// One image, as it was when it was listed, fetched or made.
+
+const { camel } = require('./names.js');
+const { encode, run } = require('./operation.js');
+const { toPath } = require('./streams.js');
+
+/** An image of an engine. Its properties are those of the core's summary; its methods go by its ID. */
+class Image {
+  #native;
+  #images;
+
+  constructor(native, images, summary) {
+    this.#native = native;
+    this.#images = images;
+    Object.assign(this, summary);
+  }
+
+  /** The first 12 digits of the ID, with its algorithm. */
+  get shortId() {
+    return this.id.slice(0, 'sha256:'.length + 12);
+  }
+
+  async tag(name) {
+    await run((listener) => this.#native.imageTag(this.id, name, listener));
+  }
+
+  async history() {
+    return camel(await run((listener) => this.#native.imageHistory(this.id, listener)));
+  }
+
+  inspect() {
+    return run((listener) => this.#native.imageInspect(this.id, listener));
+  }
+
+  save(target, options) {
+    return this.#images.save(this, target, options);
+  }
+
+  async unpack(directory, options = {}) {
+    const begin = (listener, events) =>
+      this.#native.imageUnpack(this.id, toPath(directory), encode(options), events, listener);
+    await run(begin, options);
+  }
+
+  remove(options) {
+    return this.#images.remove(this, options);
+  }
+}
+
+module.exports = { Image };

@@ -1,0 +1,77 @@
+'use strict';
+// The images of an engine.
+
+const { Image } = require('./image.js');
+const { camel } = require('./names.js');
+const { encode, run } = require('./operation.js');
+const { openSource, openTarget, toPath } = require('./streams.js');
+
+/** The name or ID that stands for an image. */
+const reference = (image) => (image instanceof Image ? image.id : image);
+
+/** Filters as the core wants them, a list of texts for each: `{ dangling: true }` is `{ dangling: ['true'] }`. */
+function withFilters({ filters, ...options }) {
+  if (filters === undefined) return options;
+  const entries = Object.entries(filters).map(([name, values]) => [name, [values].flat().map(String)]);
+  return { ...options, filters: Object.fromEntries(entries) };
+}
+
+class Images {
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+  }
+
+  #image(summary) {
+    return new Image(this.#native, this, camel(summary));
+  }
+
+  async list(options = {}) {
+    const begin = (listener) => this.#native.imagesList(encode(withFilters(options)), listener);
+    return (await run(begin)).map((summary) => this.#image(summary));
+  }
+
+  async get(image) {
+    return this.#image(await run((listener) => this.#native.imagesGet(reference(image), listener)));
+  }
+
+  async import(source, options = {}) {
+    const { from, stream } = openSource(source);
+    const begin = (listener, events) => this.#native.imagesImport(from, encode(options), events, listener);
+    return this.get(await run(begin, options, stream));
+  }
+
+  async load(source, options = {}) {
+    const { from, stream } = openSource(source);
+    const begin = (listener, events) => this.#native.imagesLoad(from, encode(options), events, listener);
+    const loaded = await run(begin, options, stream);
+    return Promise.all(loaded.map(({ id }) => this.get(id)));
+  }
+
+  async save(images, target, options = {}) {
+    const { path, stream } = openTarget(target);
+    const names = [images].flat().map(reference);
+    const begin = (listener, events) => this.#native.imagesSave(names, path, encode(options), events, listener);
+    await run(begin, options, stream);
+  }
+
+  async remove(image, options = {}) {
+    const begin = (listener) => this.#native.imagesRemove(reference(image), encode(options), listener);
+    return camel(await run(begin));
+  }
+
+  async prune(options = {}) {
+    const begin = (listener, events) => this.#native.imagesPrune(encode(withFilters(options)), events, listener);
+    return camel(await run(begin, options));
+  }
+
+  async build({ path, dockerfile, tag, tags = [], ...options }) {
+    const request = { path: toPath(path), dockerfile: toPath(dockerfile), tags: [tag ?? [], tags].flat(), ...options };
+    const begin = (listener, events) => this.#native.imagesBuild(encode(request), events, listener);
+    const { id } = await run(begin, options);
+    return this.get(id);
+  }
+}
+
+module.exports = { Images, withFilters };

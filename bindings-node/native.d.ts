@@ -1,0 +1,79 @@
+// Generated from src/ by @napi-rs/cli: `npm run build`. For lib/ only; the public declarations are index.d.ts.
+/* eslint-disable */
+
+/** A path, the bytes themselves, or nothing for the operation's stream. */
+type Origin = string | Uint8Array | undefined | null
+/**
+ * Hears `event`, `read`, `write`, `done` and `failed` in the order of what happened; the last is one of the last two.
+ * The payload is JSON, but a chunk for `write` and nothing for `read`. False stops the operation at an `event`.
+ */
+type Listener = (kind: string, payload?: string | Buffer) => boolean
+
+
+/**
+ * Which binding artifact the generated loader actually loaded: `'native'` for
+ * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
+ * flavor napi-rs can build is listed, because `NAPI_RS_NATIVE_LIBRARY_PATH`
+ * can point the loader at a WASI artifact this package does not build itself.
+ */
+export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
+
+/** An engine, which `open` opens. */
+export declare class NativeEngine {
+  /** An engine that is not open yet. */
+  constructor()
+  /** Opens it; the answer is its root. */
+  open(options: string, listener: Listener): Operation
+  /** Closes it. */
+  close(listener: Listener): Operation
+  /** The images. */
+  imagesList(options: string, listener: Listener): Operation
+  /** One image. */
+  imagesGet(image: string, listener: Listener): Operation
+  /** Imports a root file system; the answer is the image's ID. */
+  imagesImport(from: Origin, options: string, events: boolean, listener: Listener): Operation
+  /** Loads an archive. */
+  imagesLoad(from: Origin, options: string, events: boolean, listener: Listener): Operation
+  /** Saves images to a path, or to the operation's stream. */
+  imagesSave(images: Array<string>, path: string | undefined | null, options: string, events: boolean, listener: Listener): Operation
+  /** Removes an image. */
+  imagesRemove(image: string, options: string, listener: Listener): Operation
+  /** Prunes images. */
+  imagesPrune(options: string, events: boolean, listener: Listener): Operation
+  /** Builds a Dockerfile. */
+  imagesBuild(options: string, events: boolean, listener: Listener): Operation
+  /** Gives an image a name. */
+  imageTag(image: string, name: string, listener: Listener): Operation
+  /** An image's history. */
+  imageHistory(image: string, listener: Listener): Operation
+  /** An image in Docker's JSON shape. */
+  imageInspect(image: string, listener: Listener): Operation
+  /** Unpacks an image into a directory. */
+  imageUnpack(image: string, directory: string, options: string, events: boolean, listener: Listener): Operation
+  /** What the engine is and where it works. */
+  systemInfo(listener: Listener): Operation
+  /** Disk use of the store. */
+  systemDf(listener: Listener): Operation
+  /** Checks the store. */
+  systemVerify(options: string, events: boolean, listener: Listener): Operation
+  /** Prunes the store. */
+  systemPrune(options: string, events: boolean, listener: Listener): Operation
+}
+
+/** A call that is under way, as the object layer holds it. */
+export declare class Operation {
+  /** Cancels it. Does nothing once it has ended. */
+  cancel(): void
+  /** Answers `read`: with a chunk, or with nothing at the end of the stream. */
+  give(chunk?: Uint8Array | undefined | null): void
+  /** Answers `write`: the stream takes another chunk. */
+  taken(): void
+  /** Answers either of them: the stream failed. The operation then fails with `callback`. */
+  broken(): void
+}
+
+/** The code of every kind of error that the core knows. */
+export declare function errorCodes(): Array<string>
+
+/** The version of layerkit. */
+export declare function version(): string

@@ -1,0 +1,98 @@
+//! JavaScript's streams as the core's `Read` and `Write`. One chunk at a time: whoever is slower sets the pace.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use layerkit::{Error, Result};
+
+use crate::operation::{Answer, Conversation};
+
+/// Bytes that travel to JavaScript at once.
+const CHUNK: usize = 256 * 1024;
+
+/// A JavaScript stream that is read.
+pub struct Reader {
+    conversation: Conversation,
+    chunk: io::Cursor<Vec<u8>>,
+    ended: bool,
+}
+
+impl Reader {
+    /// Reads what the conversation's other side gives.
+    pub fn new(conversation: Conversation) -> Self {
+        Reader { conversation, chunk: io::Cursor::default(), ended: false }
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let n = self.chunk.read(buffer)?;
+            if n > 0 || self.ended || buffer.is_empty() {
+                return Ok(n);
+            }
+            self.conversation.ask();
+            match self.conversation.wait().map_err(Error::into_io)? {
+                Answer::Chunk(bytes) => self.chunk = io::Cursor::new(bytes),
+                _ => self.ended = true,
+            }
+        }
+    }
+}
+
+/// A JavaScript stream that is written. Clones share it; [`Writer::finish`] sees the last bytes off.
+#[derive(Clone)]
+pub struct Writer(Arc<Mutex<Inner>>);
+
+struct Inner {
+    conversation: Conversation,
+    chunk: Vec<u8>,
+}
+
+impl Writer {
+    /// Writes to the conversation's other side.
+    pub fn new(conversation: Conversation) -> Self {
+        Writer(Arc::new(Mutex::new(Inner { conversation, chunk: Vec::new() })))
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut Inner) -> T) -> T {
+        body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Hands over what is buffered and waits until the stream has taken it.
+    pub fn finish(&self) -> Result<()> {
+        self.with(|inner| {
+            inner.hand_over()?;
+            inner.conversation.wait().map(drop)
+        })
+    }
+}
+
+impl Inner {
+    fn hand_over(&mut self) -> Result<()> {
+        if !self.chunk.is_empty() {
+            self.conversation.wait()?;
+            self.conversation.write(std::mem::take(&mut self.chunk));
+        }
+        Ok(())
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.with(|inner| {
+            inner.chunk.reserve_exact(CHUNK.saturating_sub(inner.chunk.len()));
+            let n = bytes.len().min(CHUNK - inner.chunk.len());
+            inner.chunk.extend_from_slice(&bytes[..n]);
+            if inner.chunk.len() == CHUNK {
+                inner.hand_over().map_err(Error::into_io)?;
+            }
+            Ok(n)
+        })
+    }
+
+    /// Nothing: a chunk goes when it is full, the last one in [`Writer::finish`].
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
