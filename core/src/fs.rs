@@ -127,6 +127,11 @@ pub fn stat(path: &Path) -> Result<Option<std::fs::Metadata>> {
     }
 }
 
+/// Whether a path is a directory, links followed.
+pub fn is_directory(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.is_dir())
+}
+
 /// Flushes a file's data to the disk.
 pub fn sync_file(file: &File, path: &Path) -> Result<()> {
     file.sync_data().context(named("sync", path))
@@ -143,6 +148,106 @@ pub fn sync_filesystem(path: &Path) -> Result<()> {
     rustix::fs::syncfs(&dir).context(named("sync the file system of", path))
 }
 
+/// The absolute form of a path that exists, links resolved.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).context(named("find", path))
+}
+
+/// A new file that is gone when dropped, readable by its owner only.
+pub fn temporary_file(folder: &Path, prefix: &str) -> Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .tempfile_in(folder)
+        .context(named("create a temporary file in", folder))
+}
+
+/// A new directory, mode 0700, that is gone with all in it when dropped.
+pub fn temporary_directory(folder: &Path, prefix: &str) -> Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .tempdir_in(folder)
+        .context(named("create a temporary directory in", folder))
+}
+
+/// Gives a temporary file its name, replacing what was there; atomic.
+pub fn persist(file: tempfile::NamedTempFile, path: &Path) -> Result<()> {
+    file.persist(path).map(drop).map_err(|error| Error::io(format!("create {}", path.display()), error.error))
+}
+
+/// The directory that a path is in.
+pub fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Gives a finished temporary directory its name. What was there goes, after the new one has taken its place at once.
+pub fn place_directory(folder: tempfile::TempDir, path: &Path) -> Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, folder.path(), CWD, path, RenameFlags::EXCHANGE) {
+        Ok(()) => sync_dir(parent(path)), // dropping the folder removes the old one
+        Err(rustix::io::Errno::NOENT) => {
+            rename(folder.path(), path)?;
+            let _ = folder.keep();
+            sync_dir(parent(path))
+        }
+        Err(error) => Err(Error::io(format!("create {}", path.display()), error)),
+    }
+}
+
+/// The text of a symbolic link.
+pub fn read_link(path: &Path) -> Result<PathBuf> {
+    std::fs::read_link(path).context(named("read link", path))
+}
+
+/// The extended attributes of a file or directory; none where the file system has none.
+pub fn xattrs(path: &Path) -> Result<Vec<(std::ffi::OsString, Vec<u8>)>> {
+    use rustix::io::Errno;
+    use std::os::unix::ffi::OsStrExt;
+    let size = match rustix::fs::llistxattr(path, &mut [0u8; 0]) {
+        Ok(0) | Err(Errno::NOTSUP) => return Ok(Vec::new()),
+        Ok(size) => size,
+        Err(error) => return Err(Error::io(format!("list attributes of {}", path.display()), error)),
+    };
+    let mut names = vec![0; size];
+    let size = rustix::fs::llistxattr(path, &mut names).context(named("list attributes of", path))?;
+    let mut attributes = Vec::new();
+    for name in names[..size].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let name = std::ffi::OsStr::from_bytes(name);
+        let mut value = vec![
+            0;
+            rustix::fs::lgetxattr(path, name, &mut [0u8; 0])
+                .context(named("read attributes of", path))?
+        ];
+        let size =
+            rustix::fs::lgetxattr(path, name, &mut value).context(named("read attributes of", path))?;
+        value.truncate(size);
+        attributes.push((name.to_owned(), value));
+    }
+    Ok(attributes)
+}
+
+/// Sets the permissions of a file or directory.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+        .context(named("set the mode of", path))
+}
+
+/// Bytes of the files at and below a path, links not followed; what vanishes meanwhile counts nothing.
+pub fn tree_size(path: &Path) -> Result<u64> {
+    let Some(found) = stat(path)? else { return Ok(0) };
+    if !found.is_dir() {
+        return Ok(found.len());
+    }
+    list(path)?.into_iter().map(|name| tree_size(&path.join(name))).sum()
+}
+
+/// Fills a buffer with random bytes of the system.
+pub fn random(buffer: &mut [u8]) -> Result<()> {
+    open(Path::new("/dev/urandom"))?.read_exact(buffer).context(|| "read /dev/urandom")
+}
+
 /// A file that is written under a temporary name and gets its own only when whole. Dropped before, it is gone.
 pub struct AtomicFile {
     temporary: tempfile::NamedTempFile,
@@ -152,14 +257,10 @@ pub struct AtomicFile {
 impl AtomicFile {
     /// Begins to write `path`, which appears with [`AtomicFile::commit`]. Mode 0666 less the process's umask.
     pub fn create(path: &Path) -> Result<Self> {
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
         let temporary = tempfile::Builder::new()
             .prefix(".layerkit-")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-            .tempfile_in(parent)
+            .tempfile_in(parent(path))
             .context(named("create a file beside", path))?;
         Ok(AtomicFile { temporary, path: path.to_owned() })
     }
@@ -167,11 +268,8 @@ impl AtomicFile {
     /// Flushes it and gives it its name, replacing what was there.
     pub fn commit(self) -> Result<()> {
         self.temporary.as_file().sync_data().context(named("sync", &self.path))?;
-        self.temporary
-            .persist(&self.path)
-            .map(drop)
-            .map_err(|error| Error::io(format!("create {}", self.path.display()), error.error))?;
-        sync_dir(self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+        persist(self.temporary, &self.path)?;
+        sync_dir(parent(&self.path))
     }
 
     /// The file, to write into.
@@ -200,6 +298,11 @@ pub fn open_lock(path: &Path) -> Result<File> {
         .mode(0o600)
         .open(path)
         .context(named("open lock", path))
+}
+
+/// Opens the file of a lock that is there, close-on-exec.
+pub fn open_existing_lock(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).write(true).open(path).context(named("open lock", path))
 }
 
 /// Takes the POSIX record lock on a whole file, without waiting. `false` when another process holds it.

@@ -8,6 +8,7 @@
 mod archive;
 mod build;
 mod config;
+mod container;
 mod digest;
 mod dockerfile;
 mod engine;

@@ -3,9 +3,11 @@
 //! Reading is lossless: unknown fields are kept, `null` lists are empty ones. What came from elsewhere is stored as the
 //! bytes it came in; these types only look into it, or make new documents.
 
+mod change;
 mod config;
 mod manifest;
 
+pub use change::{Changes, apply_changes, join, set_variable, variable};
 pub use config::{Healthcheck, History, ImageConfig, RootFs, RunConfig};
 pub use manifest::{Descriptor, Document, Index, Manifest};
 

@@ -1,0 +1,147 @@
+//! Snapshots: unpacked layers, made when something has to run, never before.
+//!
+//! They are derived data: nothing is flushed. Each row has the boot that wrote it, and a snapshot of another boot is
+//! made anew, since a crash of the machine may have torn it.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+
+use super::Store;
+use super::db::Sql;
+use super::images::StoredLayer;
+use super::presence::Lease;
+use crate::digest::{Digest, DigestReader};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::fs;
+use crate::layer::{self, Tree};
+use crate::task::Task;
+
+/// An unpacked layer in overlayfs's form.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// ChainID of the layer and all below.
+    pub chain_id: Digest,
+    /// Its directory.
+    pub path: PathBuf,
+}
+
+fn boot_id() -> Result<String> {
+    let bytes = fs::read(Path::new("/proc/sys/kernel/random/boot_id"), 64)?;
+    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+impl Store {
+    pub(super) fn snapshot_path(&self, folder: i64) -> PathBuf {
+        self.root.join("snapshots").join(folder.to_string())
+    }
+
+    /// The snapshot of a ChainID, if there is one of this boot.
+    pub fn snapshot(&self, db: &Connection, chain_id: Digest) -> Result<Option<Snapshot>> {
+        let row = db.first("SELECT folder, boot FROM snapshots WHERE chain_id = ?", [chain_id], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })?;
+        let Some((folder, boot)) = row else { return Ok(None) };
+        let path = self.snapshot_path(folder).join("fs");
+        Ok((boot == boot_id()? && fs::stat(&path)?.is_some()).then_some(Snapshot { chain_id, path }))
+    }
+
+    /// The snapshots of these layers (lowest first), unpacking those that are missing, leased; lowest first.
+    pub fn unpack(&self, layers: &[StoredLayer], lease: &Lease<'_>, task: &Task) -> Result<Vec<Snapshot>> {
+        let mut snapshots: Vec<Snapshot> = Vec::new();
+        let mut tree = Tree::default();
+        let mut in_tree = 0;
+        for (position, layer) in layers.iter().enumerate() {
+            task.check()?;
+            let found = self.db.write_relaxed(|db| {
+                lease.snapshot(db, layer.chain_id)?;
+                self.snapshot(db, layer.chain_id)
+            })?;
+            if let Some(snapshot) = found {
+                snapshots.push(snapshot);
+                continue;
+            }
+            for (below, layer) in layers.iter().enumerate().take(position).skip(in_tree) {
+                tree.apply(below as u32, &self.toc(layer.diff_id)?)?;
+            }
+            in_tree = position;
+            let lowers: Vec<PathBuf> = snapshots.iter().rev().map(|snapshot| snapshot.path.clone()).collect();
+            let snapshot = self.unpack_one(layer, &lowers, &tree, task)?;
+            snapshots.push(snapshot);
+        }
+        Ok(snapshots)
+    }
+
+    fn unpack_one(
+        &self,
+        layer: &StoredLayer,
+        lowers: &[PathBuf],
+        lower: &Tree,
+        task: &Task,
+    ) -> Result<Snapshot> {
+        let folder = self.temporary_directory()?;
+        let path = folder.path().join("fs");
+        fs::create_dir(&path)?;
+        fs::set_mode(&path, 0o755)?;
+        self.read_layer(layer, |tar| layer::apply_overlay(&path, lowers, lower, tar, &self.limits, task))
+            .context(|| format!("unpack layer {}", layer.digest))?;
+        self.add_snapshot(layer.chain_id, folder)
+    }
+
+    /// Hands a layer's tar to `work`, which has to read all of it, and checks blob and DiffID afterwards.
+    pub fn read_layer<T>(
+        &self,
+        layer: &StoredLayer,
+        work: impl FnOnce(&mut dyn std::io::Read) -> Result<T>,
+    ) -> Result<T> {
+        let mut blob = self.blob(layer.digest)?.reader();
+        let (_, decoder) = layer::decoder(&mut blob, &self.limits)?;
+        let mut tar = DigestReader::new(decoder);
+        let value = work(&mut tar)?;
+        std::io::copy(&mut tar, &mut std::io::sink()).context(|| "read layer")?;
+        let (diff_id, _) = tar.finish();
+        std::io::copy(&mut blob, &mut std::io::sink()).context(|| "read layer")?;
+        if diff_id != layer.diff_id {
+            return Err(Error::new(
+                ErrorKind::DigestMismatch,
+                format!("layer {} has DiffID {diff_id}, not {}", layer.digest, layer.diff_id),
+            ));
+        }
+        Ok(value)
+    }
+
+    /// Makes a directory with a layer in `fs` the snapshot of its ChainID. When another process was first, its one is
+    /// taken.
+    pub fn add_snapshot(&self, chain_id: Digest, folder: tempfile::TempDir) -> Result<Snapshot> {
+        let size = fs::tree_size(folder.path())?;
+        let boot = boot_id()?;
+        self.db.write_relaxed(|db| {
+            if let Some(snapshot) = self.snapshot(db, chain_id)? {
+                return Ok(snapshot);
+            }
+            // A row of another boot: its folder goes with the next collection.
+            db.run("DELETE FROM snapshots WHERE chain_id = ?", [chain_id])?;
+            let number = db
+                .first("SELECT coalesce(max(folder), 0) + 1 FROM snapshots", [], |row| row.get::<_, i64>(0))?
+                .unwrap_or(1);
+            let path = self.free_folder(number)?;
+            fs::rename_new(folder.path(), &path.1)?;
+            db.run(
+                "INSERT INTO snapshots (chain_id, folder, size, boot) VALUES (?, ?, ?, ?)",
+                params![chain_id, path.0, size as i64, boot],
+            )?;
+            Ok(Snapshot { chain_id, path: path.1.join("fs") })
+        })
+    }
+
+    /// The first folder from this number on that nothing is in: garbage of a killed process may be in the way.
+    fn free_folder(&self, number: i64) -> Result<(i64, PathBuf)> {
+        for number in number.. {
+            let path = self.snapshot_path(number);
+            if fs::stat(&path)?.is_none() {
+                return Ok((number, path));
+            }
+        }
+        Err(Error::new(ErrorKind::Internal, "no number is left for a snapshot"))
+    }
+}
