@@ -98,6 +98,13 @@ impl Task {
         Ok(())
     }
 
+    /// Sends an event of something that is done and stays done: neither a cancel nor the sink's failure undoes it.
+    pub fn announce(&self, event: &Event) {
+        if let Some(sink) = &self.sink {
+            let _ = sink(event);
+        }
+    }
+
     /// Sends an event, after a [`Task::check`].
     pub fn emit(&self, event: &Event) -> Result<()> {
         self.check()?;

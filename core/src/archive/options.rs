@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::layer::Compression;
+
 /// Where bytes come from.
 pub enum Source {
     /// A file; for `load` also a directory that is an OCI layout.
@@ -37,6 +39,16 @@ pub enum LayerCompression {
     Zstd,
     /// As they are.
     None,
+}
+
+impl From<LayerCompression> for Compression {
+    fn from(compression: LayerCompression) -> Self {
+        match compression {
+            LayerCompression::Gzip => Compression::Gzip,
+            LayerCompression::Zstd => Compression::Zstd,
+            LayerCompression::None => Compression::None,
+        }
+    }
 }
 
 /// How to import a root file system.

@@ -1,0 +1,61 @@
+//! Unpack: an image's file system into a directory of the caller's.
+
+use std::path::Path;
+
+use super::UnpackOptions;
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::event::{Event, LayerState};
+use crate::fs;
+use crate::layer;
+use crate::store::Store;
+use crate::task::Task;
+
+/// Unpacks an image into `directory`, which appears, flushed, when it is whole. One that is there and not empty is
+/// `already_exists`, or replaced at once when the options say so. Starting anew after a failure is always right.
+pub fn unpack(
+    store: &Store,
+    image: &str,
+    directory: &Path,
+    options: &UnpackOptions,
+    task: &Task,
+) -> Result<()> {
+    task.check()?;
+    let lease = store.lease();
+    let layers = store.db().write_relaxed(|db| {
+        let (record, manifest, _) = store.manifest_of(db, image)?;
+        lease.image(db, record.id)?;
+        store.layers(db, manifest)
+    })?;
+    let taken = match fs::stat(directory)? {
+        None => false,
+        Some(found) if found.is_dir() => !fs::list(directory)?.is_empty(),
+        Some(_) => {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("{} exists and is not a directory", directory.display()),
+            ));
+        }
+    };
+    if taken && !options.replace {
+        return Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("{} exists and is not empty", directory.display()),
+        ));
+    }
+    let folder = fs::temporary_directory(fs::parent(directory), ".layerkit-")?;
+    fs::set_mode(folder.path(), 0o755)?;
+    for layer in &layers {
+        let tell = |state| {
+            let id = layer.diff_id.to_string();
+            task.emit(&Event::Layer { operation: "unpack", id, state, bytes: 0, total: 0 })
+        };
+        tell(LayerState::Started)?;
+        store
+            .read_layer(layer, |tar| layer::apply_flat(folder.path(), tar, store.limits(), task))
+            .context(|| format!("unpack layer {}", layer.digest))?;
+        tell(LayerState::Done)?;
+    }
+    fs::sync_filesystem(folder.path())?;
+    task.check()?;
+    fs::place_directory(folder, directory)
+}
