@@ -1,18 +1,20 @@
 //! The facade that bindings see: one store, and every operation on it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 
 use serde::Deserialize;
 
-use crate::archive::{ImportOptions, LoadOptions, LoadedImage, SaveOptions, Source, Target, UnpackOptions};
-use crate::build::{BuildOptions, BuildResult};
+use crate::archive::{
+    self, ImportOptions, LoadOptions, LoadedImage, SaveOptions, Source, Target, UnpackOptions,
+};
+use crate::build::{self, BuildOptions, BuildResult};
 use crate::config::{self, Limits};
 use crate::error::{Error, ErrorKind, Result};
+use crate::reference::Reference;
 use crate::store::{
     DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, PruneOptions, PruneReport, RemoveOptions,
-    RemoveReport, VerifyOptions, VerifyReport,
+    RemoveReport, Store, VerifyOptions, VerifyReport,
 };
 use crate::task::Task;
 
@@ -32,18 +34,15 @@ pub struct EngineOptions {
 /// take a [`Task`] can be cancelled and send events; the others are short.
 ///
 /// An image is given as a name (`ubuntu:16.04`), an ID, or an unambiguous prefix of one. One that is not there is
-/// `not_found`; a prefix of several is `invalid_argument`.
+/// `not_found`; a prefix of several is `invalid_argument`. A process that was forked from the one that opened the engine
+/// gets `conflict`.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
     root: PathBuf,
-    closed: AtomicBool,
-}
-
-fn not_yet<T>(engine: &Engine, what: &str) -> Result<T> {
-    engine.inner()?;
-    Err(Error::new(ErrorKind::Unsupported, what))
+    /// Operations under way hold a store of their own, so that closing never pulls it from under them.
+    store: RwLock<Option<Arc<Store>>>,
 }
 
 impl Engine {
@@ -56,57 +55,58 @@ impl Engine {
             Some(root) => root.clone(),
             None => config::default_root()?,
         };
-        crate::fs::create_dir_all(&root)?;
-        Ok(Engine(Arc::new(Inner { root, closed: AtomicBool::new(false) })))
+        let store = Store::open(&root, options.limits.clone())?;
+        let root = store.root().to_owned();
+        Ok(Engine(Arc::new(Inner { root, store: RwLock::new(Some(Arc::new(store))) })))
     }
 
-    fn inner(&self) -> Result<&Inner> {
-        if self.0.closed.load(Ordering::SeqCst) {
-            return Err(Error::new(ErrorKind::InvalidArgument, "the engine is closed"));
-        }
-        Ok(&self.0)
+    fn store(&self) -> Result<Arc<Store>> {
+        let guard = self.0.store.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let store =
+            guard.clone().ok_or_else(|| Error::new(ErrorKind::InvalidArgument, "the engine is closed"))?;
+        store.check_process()?;
+        Ok(store)
     }
 
     /// Closes it: later calls fail with `invalid_argument`, those under way end as they would have. Idempotent.
     pub fn close(&self) {
-        self.0.closed.store(true, Ordering::SeqCst);
+        self.0.store.write().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
     }
 
-    /// The root of the store.
+    /// The root of the store, absolute.
     pub fn root(&self) -> &Path {
         &self.0.root
     }
 
     /// The images, newest first.
     pub fn images_list(&self, options: &ListOptions) -> Result<Vec<ImageSummary>> {
-        let _ = options;
-        not_yet(self, "images_list")
+        self.store()?.list(options)
     }
 
     /// One image.
     pub fn images_get(&self, image: &str) -> Result<ImageSummary> {
-        not_yet(self, image)
+        self.store()?.get(image)
     }
 
     /// Makes an image of one layer from a tar of a root file system, plain or compressed. Returns its ID.
     /// Atomic: a failure leaves no image.
     pub fn images_import(&self, source: Source, options: &ImportOptions, task: &Task) -> Result<String> {
-        let _ = (source, options, task);
-        not_yet(self, "images_import")
+        archive::import(&*self.store()?, source, options, task).map(|id| id.to_string())
     }
 
     /// Loads every image of an archive: docker-archive (old and new), OCI archive, OCI layout directory, compressed or not.
+    /// Atomic: a failure leaves none of them.
     pub fn images_load(
         &self,
         source: Source,
         options: &LoadOptions,
         task: &Task,
     ) -> Result<Vec<LoadedImage>> {
-        let _ = (source, options, task);
-        not_yet(self, "images_load")
+        archive::load(&*self.store()?, source, options, task)
     }
 
     /// Saves images, given by name (a repository without a tag: all its tags) or ID, into one archive.
+    /// Atomic for a path: a failure leaves what was there.
     pub fn images_save(
         &self,
         images: &[String],
@@ -114,42 +114,42 @@ impl Engine {
         options: &SaveOptions,
         task: &Task,
     ) -> Result<()> {
-        let _ = (images, target, options, task);
-        not_yet(self, "images_save")
+        archive::save(&*self.store()?, images, target, options, task)
     }
 
-    /// Removes an image by name or ID, with Docker's rules and conflict texts.
+    /// Removes an image by name or ID, with Docker's rules and conflict texts. Atomic.
     pub fn images_remove(&self, image: &str, options: &RemoveOptions) -> Result<RemoveReport> {
-        let _ = (image, options);
-        not_yet(self, "images_remove")
+        self.store()?.remove(image, options)
     }
 
     /// Removes images that nothing uses.
     pub fn images_prune(&self, options: &PruneOptions, task: &Task) -> Result<PruneReport> {
-        let _ = (options, task);
-        not_yet(self, "images_prune")
+        self.store()?.prune_images(options, task)
     }
 
-    /// Builds a Dockerfile.
+    /// Builds a Dockerfile. What was done before a failing step stays, and the next build takes it from the cache.
     pub fn images_build(&self, options: &BuildOptions, task: &Task) -> Result<BuildResult> {
-        let _ = (options, task);
-        not_yet(self, "images_build")
+        build::build(&*self.store()?, options, task)
     }
 
-    /// Gives an image a name; one that another image has moves.
+    /// Gives an image a name; one that another image has moves. Atomic.
     pub fn image_tag(&self, image: &str, name: &str) -> Result<()> {
-        let _ = (image, name);
-        not_yet(self, "image_tag")
+        let name = Reference::for_tagging(name)?;
+        let store = self.store()?;
+        store.db().write(|db| {
+            let (record, manifest, _) = store.manifest_of(db, image)?;
+            store.set_name(db, &name, record.id, manifest).map(drop)
+        })
     }
 
     /// An image's history, newest first.
     pub fn image_history(&self, image: &str) -> Result<Vec<HistoryEntry>> {
-        not_yet(self, image)
+        self.store()?.history(image)
     }
 
     /// An image in Docker's JSON shape (Engine API, "ImageInspect").
     pub fn image_inspect(&self, image: &str) -> Result<serde_json::Value> {
-        not_yet(self, image)
+        self.store()?.inspect(image)
     }
 
     /// Unpacks an image's file system into a directory, which appears when it is whole.
@@ -160,29 +160,30 @@ impl Engine {
         options: &UnpackOptions,
         task: &Task,
     ) -> Result<()> {
-        let _ = (image, directory, options, task);
-        not_yet(self, "image_unpack")
+        archive::unpack(&*self.store()?, image, directory, options, task)
     }
 
     /// What the engine is and where it works.
     pub fn system_info(&self) -> Result<Info> {
-        not_yet(self, "system_info")
+        let store = self.store()?;
+        match build::run_support() {
+            Ok(()) => store.info("overlay", String::new()),
+            Err(error) => store.info("none", error.to_string()),
+        }
     }
 
     /// Disk use of the store.
     pub fn system_df(&self) -> Result<DiskUsage> {
-        not_yet(self, "system_df")
+        self.store()?.df(&Task::new()?)
     }
 
     /// Reads the whole store and checks it; with `repair` takes away what is broken.
     pub fn system_verify(&self, options: &VerifyOptions, task: &Task) -> Result<VerifyReport> {
-        let _ = (options, task);
-        not_yet(self, "system_verify")
+        self.store()?.verify(options, task)
     }
 
-    /// Prunes images, stopped containers, build cache, snapshots and garbage.
+    /// Prunes images, build cache, snapshots and garbage.
     pub fn system_prune(&self, options: &PruneOptions, task: &Task) -> Result<PruneReport> {
-        let _ = (options, task);
-        not_yet(self, "system_prune")
+        self.store()?.prune_system(options, task)
     }
 }

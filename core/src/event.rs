@@ -72,6 +72,13 @@ pub enum Event {
         /// Its first line in the Dockerfile, from 1.
         line: u32,
     },
+    /// The base image of the step has triggers, which are executed now, without numbers of their own.
+    Triggers {
+        /// Number of the FROM step.
+        n: u32,
+        /// How many there are.
+        count: u32,
+    },
     /// The step was taken from the cache.
     StepCached {
         /// Number of this step.

@@ -1,0 +1,79 @@
+//! Files of an image: for COPY --from, and to look users up.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::context::Files;
+use super::stage::Stage;
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::fs;
+use crate::layer::{Entry, EntryKind, TarReader, Tree};
+use crate::store::Store;
+
+/// Largest `/etc/passwd` or `/etc/group` that is read, in bytes.
+const TABLE_LIMIT: u64 = 16 << 20;
+
+/// The files of an image that is unpacked.
+pub struct ImageFiles<'a> {
+    /// The merged view.
+    pub tree: &'a Tree,
+    /// Its snapshots, lowest first.
+    pub snapshots: Vec<PathBuf>,
+}
+
+impl Files for ImageFiles<'_> {
+    fn get(&self, path: &Path) -> Result<Option<Entry>> {
+        if path.as_os_str().is_empty() {
+            return Ok(Some(Entry::new("", EntryKind::Directory, 0o755)));
+        }
+        Ok(self.tree.get(path).map(|node| {
+            // A hard link is copied as the file it shares its content with.
+            let kind = if node.entry.kind == EntryKind::Hardlink { EntryKind::File } else { node.entry.kind };
+            Entry { kind, path: path.to_owned(), ..node.entry.clone() }
+        }))
+    }
+
+    fn children(&self, path: &Path) -> Result<Vec<OsString>> {
+        Ok(self.tree.children(path).map(ToOwned::to_owned).collect())
+    }
+
+    fn open(&self, path: &Path) -> Result<File> {
+        let node = self.tree.get(path);
+        let node =
+            node.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no such file: {}", path.display())))?;
+        let snapshot = self.snapshots.get(node.layer as usize);
+        let snapshot = snapshot.ok_or_else(|| Error::new(ErrorKind::Internal, "a layer is not unpacked"))?;
+        fs::open(&snapshot.join(node.source()))
+    }
+
+    fn resolve(&self, path: &Path) -> Result<PathBuf> {
+        self.tree.resolve(path, true)
+    }
+}
+
+impl Stage {
+    /// The content of a file of the image, read from its layer; empty when there is none.
+    pub fn read_file(&mut self, store: &Store, path: &str) -> Result<Vec<u8>> {
+        let tree = self.tree(store)?;
+        let path = tree.resolve(Path::new(path), true)?;
+        let Some(node) = tree.get(&path) else { return Ok(Vec::new()) };
+        let (layer, source) = (node.layer as usize, node.source().to_owned());
+        let layer = &self.layers[layer];
+        store.read_layer(layer, |reader| {
+            let mut tar = TarReader::new(reader, store.limits());
+            let mut content = Vec::new();
+            while let Some(entry) = tar.next()? {
+                if entry.path == source && entry.kind == EntryKind::File {
+                    content.clear();
+                    tar.by_ref()
+                        .take(TABLE_LIMIT)
+                        .read_to_end(&mut content)
+                        .context(|| format!("read {}", source.display()))?;
+                }
+            }
+            Ok(content)
+        })
+    }
+}

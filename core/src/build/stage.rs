@@ -1,0 +1,265 @@
+//! The state of a stage while it is built: the image so far, its config and layers, and the merged view of them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::plan::{Base, PlannedStage, at};
+use super::{Build, cache_key};
+use crate::archive::Ingested;
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::event::Event;
+use crate::layer::Tree;
+use crate::media_type;
+use crate::spec::{self, Descriptor, History, ImageConfig, Manifest};
+use crate::store::{Lease, NewImage, Store, StoredLayer};
+use crate::task::Task;
+
+/// Docker stops at this many layers ("max depth exceeded").
+const MAX_LAYERS: usize = 125;
+/// What an image's config says of the container that made it: not true of what is built on it.
+const OF_THE_CONTAINER: [&str; 5] = ["container", "container_config", "docker_version", "id", "parent"];
+
+/// A stage that is being built, or is done.
+pub struct Stage {
+    /// The image of the last step, with its manifest; none while it is scratch.
+    pub image: Option<(Digest, Digest)>,
+    /// Its config.
+    pub config: ImageConfig,
+    /// Its layers as the manifest lists them.
+    pub descriptors: Vec<Descriptor>,
+    /// The same as the store has them.
+    pub layers: Vec<StoredLayer>,
+    /// Values of the arguments that ARG has declared so far.
+    pub arguments: BTreeMap<String, String>,
+    /// Whether this stage has set CMD.
+    pub cmd_set: bool,
+    tree: Tree,
+    in_tree: usize,
+}
+
+impl Stage {
+    fn scratch(platform: &crate::platform::Platform) -> Self {
+        Stage {
+            image: None,
+            config: ImageConfig::new(platform),
+            descriptors: Vec::new(),
+            layers: Vec::new(),
+            arguments: BTreeMap::new(),
+            cmd_set: false,
+            tree: Tree::default(),
+            in_tree: 0,
+        }
+    }
+
+    /// An image of the store as the start of a stage, or as a source to copy from.
+    pub fn open(store: &Store, id: Digest, manifest: Digest) -> Result<Self> {
+        let layers = store.db().read(|db| store.layers(db, manifest))?;
+        let parsed: Manifest = spec::parse(&store.document(manifest)?, &format!("manifest {manifest}"))?;
+        Ok(Stage {
+            image: Some((id, manifest)),
+            config: store.config(id)?,
+            descriptors: parsed
+                .layers
+                .iter()
+                .map(|layer| {
+                    Descriptor::new(media_type::oci_layer(&layer.media_type), layer.digest, layer.size)
+                })
+                .collect(),
+            layers,
+            arguments: BTreeMap::new(),
+            cmd_set: false,
+            tree: Tree::default(),
+            in_tree: 0,
+        })
+    }
+
+    /// The merged view of its layers.
+    pub fn tree(&mut self, store: &Store) -> Result<&mut Tree> {
+        for (number, layer) in self.layers.iter().enumerate().skip(self.in_tree) {
+            self.tree
+                .apply(number as u32, &store.toc(layer.diff_id)?)
+                .context(|| format!("layer {}", layer.digest))?;
+            self.in_tree = number + 1;
+        }
+        Ok(&mut self.tree)
+    }
+
+    /// Its layers unpacked, lowest first.
+    pub fn snapshots(&self, store: &Store, lease: &Lease<'_>, task: &Task) -> Result<Vec<PathBuf>> {
+        Ok(store.unpack(&self.layers, lease, task)?.into_iter().map(|snapshot| snapshot.path).collect())
+    }
+
+    /// The image so far, as the container of its next step has it.
+    pub fn id(&self) -> Option<Digest> {
+        self.image.map(|(id, _)| id)
+    }
+
+    /// What names the state that a step starts from.
+    pub fn parent_key(&self) -> String {
+        self.image.map_or_else(|| format!("scratch {}", self.config.platform()), |(id, _)| id.to_string())
+    }
+
+    /// Becomes an image that an earlier build made of the same step.
+    pub fn take(&mut self, store: &Store, id: Digest) -> Result<()> {
+        let record = store.db().read(|db| store.record(db, id))?;
+        let record = record.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("No such image: {id}")))?;
+        let next = Stage::open(store, id, record.manifest)?;
+        self.image = next.image;
+        self.config = next.config;
+        self.descriptors = next.descriptors;
+        self.layers = next.layers;
+        Ok(())
+    }
+}
+
+impl Build<'_> {
+    /// Starts a stage: FROM and the triggers of its base.
+    pub(super) fn start_stage(
+        &self,
+        planned: &PlannedStage,
+        done: &[Option<Stage>],
+        n: &mut u32,
+    ) -> Result<Stage> {
+        *n += 1;
+        let (number, from) = (*n, &planned.from);
+        self.task.emit(&Event::StepStarted {
+            n: number,
+            total: self.plan.total,
+            text: from.text.clone(),
+            line: from.line,
+        })?;
+        let mut stage = match &planned.base {
+            Base::Scratch => Stage::scratch(&self.platform),
+            Base::Stage(number) => {
+                let base = done.get(*number).and_then(Option::as_ref);
+                let base = base.ok_or_else(|| Error::new(ErrorKind::Internal, "a stage is not built yet"))?;
+                match base.image {
+                    Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
+                    None => Stage::scratch(&self.platform),
+                }
+            }
+            Base::Image(name) => self.open_image(name).map_err(at(from))?,
+        };
+        let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();
+        self.task.emit(&Event::StepDone { n: number, image })?;
+        // Triggers fire in children only, and only once.
+        let triggers = std::mem::take(&mut stage.config.config.on_build);
+        if !triggers.is_empty() {
+            self.task.emit(&Event::Triggers { n: number, count: triggers.len() as u32 })?;
+        }
+        for trigger in &triggers {
+            let mut instruction = crate::dockerfile::parse_onbuild(trigger).map_err(at(from))?;
+            (instruction.line, instruction.end_line) = (from.line, from.end_line);
+            self.execute(&mut stage, &instruction, number, done)?;
+        }
+        Ok(stage)
+    }
+
+    /// An image of the store, which has to be for the platform of this build.
+    pub(super) fn open_image(&self, name: &str) -> Result<Stage> {
+        let (record, manifest, _) = self.store.db().read(|db| self.store.manifest_of(db, name))?;
+        let stage = Stage::open(self.store, record.id, manifest)?;
+        let (found, wanted) = (stage.config.platform(), &self.platform);
+        if found.os != wanted.os
+            || (found.architecture != wanted.architecture && !found.architecture.is_empty())
+        {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "image with reference {name} was found but does not match the specified platform: wanted {wanted}, actual: {found}"
+                ),
+            ));
+        }
+        Ok(stage)
+    }
+
+    /// Looks a step up in the cache; a hit becomes the stage's image.
+    pub(super) fn try_cache(&self, stage: &mut Stage, key: Digest, n: u32) -> Result<bool> {
+        if self.options.no_cache {
+            return Ok(false);
+        }
+        let Some(id) = self.store.db().read(|db| self.store.cached(db, key))? else { return Ok(false) };
+        let (arguments, cmd_set) = (std::mem::take(&mut stage.arguments), stage.cmd_set);
+        match stage.take(self.store, id) {
+            Ok(()) => {}
+            // Removed since: not a hit.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                stage.arguments = arguments;
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        (stage.arguments, stage.cmd_set) = (arguments, cmd_set);
+        self.task.emit(&Event::StepCached { n })?;
+        Ok(true)
+    }
+
+    /// Makes the image of a step: the stage's config, one more line of history, and a layer if the step made one.
+    pub(super) fn commit(
+        &self,
+        stage: &mut Stage,
+        created_by: String,
+        layer: Option<Ingested>,
+        keys: &[Digest],
+    ) -> Result<()> {
+        let created = self.created()?;
+        let config = &mut stage.config;
+        for key in OF_THE_CONTAINER {
+            config.extra.remove(key);
+        }
+        let lines = config.history.iter().filter(|line| !line.empty_layer).count();
+        for _ in lines..config.rootfs.diff_ids.len() {
+            // A base that does not tell its history.
+            config
+                .history
+                .push(History { comment: "not told by the base image".into(), ..History::default() });
+        }
+        config.created = Some(created.clone());
+        config.history.push(History {
+            created: Some(created),
+            created_by,
+            author: config.author.clone(),
+            empty_layer: layer.is_none(),
+            ..History::default()
+        });
+        if let Some((blob, layer)) = &layer {
+            if stage.descriptors.len() >= MAX_LAYERS {
+                return Err(Error::new(ErrorKind::BuildFailed, "max depth exceeded"));
+            }
+            config.rootfs.diff_ids.push(layer.diff_id);
+            stage.descriptors.push(Descriptor::new(&layer.media_type, blob.digest, blob.size));
+            let below = stage.layers.last().map(|layer| layer.chain_id);
+            stage.layers.push(StoredLayer {
+                digest: blob.digest,
+                diff_id: layer.diff_id,
+                chain_id: Digest::chain(below, layer.diff_id),
+            });
+        }
+        let bytes = spec::to_bytes(config)?;
+        let manifest =
+            Manifest::new(Descriptor::of(media_type::OCI_CONFIG, &bytes), stage.descriptors.clone());
+        let image = NewImage {
+            config: bytes,
+            manifest: spec::to_bytes(&manifest)?,
+            media_type: media_type::OCI_MANIFEST.into(),
+            parent: stage.image.map(|(id, _)| id),
+        };
+        self.task.check()?;
+        let added = self.store.db().write(|db| {
+            self.store.add_layers(db, layer.into_iter().collect())?;
+            let added = self.store.add_image(db, image)?;
+            for key in keys {
+                self.store.remember(db, *key, added.0)?;
+            }
+            Ok(added)
+        })?;
+        stage.image = Some(added);
+        Ok(())
+    }
+
+    /// The key of a step that only its text decides.
+    pub(super) fn text_key(&self, stage: &Stage, text: &str) -> Result<Digest> {
+        cache_key(&(stage.parent_key(), text, &stage.config.author, self.epoch))
+    }
+}

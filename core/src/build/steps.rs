@@ -1,0 +1,121 @@
+//! One step after the other: what each instruction does to its stage.
+
+use super::plan::at;
+use super::stage::Stage;
+use super::{Build, tar};
+use crate::dockerfile::{Command, Instruction};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::spec::{Changes, ImageConfig, RunConfig};
+
+/// How history marks a step that runs nothing, as Docker's classic builder does.
+pub const NOP: &str = "/bin/sh -c #(nop) ";
+
+impl Build<'_> {
+    /// Executes a numbered step and tells of it. Errors say where in the Dockerfile they belong.
+    pub(super) fn step(
+        &self,
+        stage: &mut Stage,
+        instruction: &Instruction,
+        n: u32,
+        done: &[Option<Stage>],
+    ) -> Result<()> {
+        let (total, text, line) = (self.plan.total, instruction.text.clone(), instruction.line);
+        self.task.emit(&Event::StepStarted { n, total, text, line })?;
+        self.execute(stage, instruction, n, done)?;
+        let image = stage.id().map(|id| id.to_string()).unwrap_or_default();
+        self.task.emit(&Event::StepDone { n, image })
+    }
+
+    /// Executes an instruction of the stage, or a trigger of its base.
+    pub(super) fn execute(
+        &self,
+        stage: &mut Stage,
+        instruction: &Instruction,
+        n: u32,
+        done: &[Option<Stage>],
+    ) -> Result<()> {
+        self.task.check()?;
+        let result = match &instruction.command {
+            Command::Run { .. } => self.run(stage, instruction, n),
+            Command::Copy(args) => self.copy(stage, instruction, args, n, done),
+            Command::Add(args) => self.add(stage, instruction, args, n),
+            Command::Arg(pairs) => self.declare(stage, pairs, n),
+            Command::Maintainer(author) => {
+                stage.config.author = author.clone();
+                self.text_step(stage, format!("MAINTAINER {author}"), n)
+            }
+            Command::Workdir(_) => self.workdir(stage, &instruction.command, n),
+            Command::From { .. } => Err(Error::new(ErrorKind::Internal, "FROM is no step of a stage")),
+            command => {
+                let text = self.change(stage, command)?;
+                self.text_step(stage, text, n)
+            }
+        };
+        result.map_err(at(instruction))
+    }
+
+    /// Changes the stage's config, and returns what history says of it.
+    fn change(&self, stage: &mut Stage, command: &Command) -> Result<String> {
+        let ImageConfig { config, .. } = &mut stage.config;
+        let text = changes(config, &mut stage.cmd_set, self.plan.escape, &stage.arguments).apply(command)?;
+        text.ok_or_else(|| Error::new(ErrorKind::Internal, "an instruction that nobody executes"))
+    }
+
+    /// A step that only changes the config: from the cache, or a new image without a layer.
+    fn text_step(&self, stage: &mut Stage, text: String, n: u32) -> Result<()> {
+        let key = self.text_key(stage, &text)?;
+        if self.try_cache(stage, key, n)? {
+            return Ok(());
+        }
+        self.commit(stage, format!("{NOP} {text}"), None, &[key])
+    }
+
+    /// ARG: declares arguments from here on, with the caller's values before the Dockerfile's.
+    fn declare(&self, stage: &mut Stage, pairs: &[(String, Option<String>)], n: u32) -> Result<()> {
+        let mut shown = Vec::new();
+        for (name, default) in pairs {
+            let default = match default {
+                Some(word) => Some(
+                    changes(&mut stage.config.config, &mut stage.cmd_set, self.plan.escape, &stage.arguments)
+                        .expand(word)?,
+                ),
+                None => None,
+            };
+            shown.push(match &default {
+                Some(value) => format!("{name}={value}"),
+                None => name.clone(),
+            });
+            self.unused.borrow_mut().remove(name);
+            let outer = self.plan.meta_arguments.get(name).filter(|_| default.is_none());
+            let value = self.options.buildargs.get(name).or(default.as_ref()).or(outer).cloned();
+            match value {
+                Some(value) => drop(stage.arguments.insert(name.clone(), value)),
+                None => drop(stage.arguments.remove(name)),
+            }
+        }
+        self.text_step(stage, format!("ARG {}", shown.join(" ")), n)
+    }
+
+    /// WORKDIR: sets it, and makes the directory where there is none.
+    fn workdir(&self, stage: &mut Stage, command: &Command, n: u32) -> Result<()> {
+        let text = self.change(stage, command)?;
+        let key = self.text_key(stage, &text)?;
+        if self.try_cache(stage, key, n)? {
+            return Ok(());
+        }
+        let path = stage.config.config.working_dir.clone();
+        let layer = tar::directories(self, stage, std::path::Path::new(path.trim_start_matches('/')))?;
+        self.commit(stage, format!("{NOP} {text}"), layer, &[key])
+    }
+}
+
+/// The way instructions change a config.
+pub fn changes<'a>(
+    config: &'a mut RunConfig,
+    cmd_set: &'a mut bool,
+    escape: char,
+    arguments: &'a std::collections::BTreeMap<String, String>,
+) -> Changes<'a> {
+    Changes { config, cmd_set, escape, arguments }
+}

@@ -1,0 +1,142 @@
+//! Layers that are made from a list of entries, without anything being unpacked.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Build;
+use super::context::Files;
+use super::stage::Stage;
+use crate::archive::{Ingested, written};
+use crate::digest::{Digest, DigestReader};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::layer::{Entry, EntryKind, LayerWriter, TarWriter, Timestamp, Toc};
+
+/// An entry of a layer to be made, and where its content is.
+pub struct Item {
+    /// The entry at its destination.
+    pub entry: Entry,
+    /// Path of the content in its [`Files`].
+    pub body: Option<PathBuf>,
+}
+
+/// Entries of a layer by path, sorted.
+pub type Items = BTreeMap<PathBuf, Item>;
+
+/// A new directory's attributes: 0755, this owner, this time.
+pub fn new_directory(path: &Path, owner: (u32, u32), mtime: Timestamp) -> Entry {
+    Entry { uid: owner.0, gid: owner.1, mtime, ..Entry::new(path, EntryKind::Directory, 0o755) }
+}
+
+/// The time of new files.
+pub fn new_time(epoch: Option<i64>) -> Timestamp {
+    Timestamp { seconds: epoch.unwrap_or_else(|| jiff::Timestamp::now().as_second()), nanoseconds: 0 }
+}
+
+/// The directories above `path` that are neither in the image nor among the items, added to them. A file in the way is an error.
+pub fn add_parents(
+    stage_tree: &crate::layer::Tree,
+    items: &mut Items,
+    path: &Path,
+    owner: (u32, u32),
+    mtime: Timestamp,
+) -> Result<()> {
+    for parent in path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty()) {
+        let found = match items.get(parent) {
+            Some(item) => Some(item.entry.kind),
+            None => stage_tree.get(parent).map(|node| node.entry.kind),
+        };
+        match found {
+            Some(EntryKind::Directory) => return Ok(()),
+            Some(_) => {
+                return Err(Error::new(
+                    ErrorKind::BuildFailed,
+                    format!("cannot create a file below /{}: it is not a directory", parent.display()),
+                ));
+            }
+            None => {
+                items.insert(
+                    parent.to_owned(),
+                    Item { entry: new_directory(parent, owner, mtime), body: None },
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A layer with a directory and its parents where they are missing; `None` when there is nothing to make.
+pub fn directories(build: &Build<'_>, stage: &mut Stage, path: &Path) -> Result<Option<Ingested>> {
+    let tree = stage.tree(build.store)?;
+    let path = tree.resolve(path, true)?;
+    match tree.get(&path) {
+        _ if path.as_os_str().is_empty() => return Ok(None),
+        Some(node) if node.is_directory() => return Ok(None),
+        Some(_) => {
+            return Err(Error::new(
+                ErrorKind::BuildFailed,
+                format!("/{} exists and is not a directory", path.display()),
+            ));
+        }
+        None => {}
+    }
+    let mut items = Items::new();
+    let time = new_time(build.epoch);
+    add_parents(tree, &mut items, &path, (0, 0), time)?;
+    items.insert(path.clone(), Item { entry: new_directory(&path, (0, 0), time), body: None });
+    write_layer(build, &NoFiles, &items).map(|(layer, _)| Some(layer))
+}
+
+/// Writes the items as a layer. Also returns the digest of each content, in order.
+pub fn write_layer(build: &Build<'_>, files: &dyn Files, items: &Items) -> Result<(Ingested, Vec<Digest>)> {
+    let writer = LayerWriter::new(build.store.blob_writer(), build.options.compression.into())?;
+    let mut tar = TarWriter::new(writer);
+    let mut toc = Toc::default();
+    let mut digests = Vec::new();
+    for item in items.values() {
+        build.task.check()?;
+        let mut entry = item.entry.clone();
+        if let Some(epoch) = build.epoch.filter(|epoch| entry.mtime.seconds >= *epoch) {
+            entry.mtime = Timestamp { seconds: epoch, nanoseconds: 0 };
+        }
+        entry.mtime.nanoseconds = 0;
+        match &item.body {
+            Some(body) => {
+                let mut reader = DigestReader::new(files.open(body)?);
+                tar.append(&entry, &mut reader).context(|| format!("copy {}", body.display()))?;
+                digests.push(reader.finish().0);
+            }
+            None => tar.append(&entry, &mut std::io::empty())?,
+        }
+        toc.entries.push(entry);
+    }
+    Ok((written(tar.finish()?, toc)?, digests))
+}
+
+/// The digest of each content, in the order that [`write_layer`] has them.
+pub fn hash_contents(build: &Build<'_>, files: &dyn Files, items: &Items) -> Result<Vec<Digest>> {
+    let mut digests = Vec::new();
+    for body in items.values().filter_map(|item| item.body.as_ref()) {
+        build.task.check()?;
+        let mut reader = DigestReader::new(files.open(body)?);
+        std::io::copy(&mut reader, &mut std::io::sink()).context(|| format!("read {}", body.display()))?;
+        digests.push(reader.finish().0);
+    }
+    Ok(digests)
+}
+
+/// For layers without content.
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn get(&self, _: &Path) -> Result<Option<Entry>> {
+        Ok(None)
+    }
+
+    fn children(&self, _: &Path) -> Result<Vec<std::ffi::OsString>> {
+        Ok(Vec::new())
+    }
+
+    fn open(&self, path: &Path) -> Result<std::fs::File> {
+        Err(Error::new(ErrorKind::Internal, format!("{} has no content", path.display())))
+    }
+}
