@@ -1,5 +1,5 @@
 /// <reference types="node" />
-// The public API. `test/types.test.mjs` holds it against what is there, `npm run types` compiles a program on it.
+// The public API. `npm run types` compiles a program on it; test/declarations.test.mjs holds it against what is there.
 
 import type { Readable, Writable } from 'node:stream';
 
@@ -253,7 +253,7 @@ export class Images {
   build(options: BuildOptions): Promise<Image>;
 }
 
-/** One image, as it was when it was listed, fetched or made. */
+/** One image, as it was when it was looked up; `reload()` looks again. */
 export class Image {
   private constructor();
   /** `sha256:…`: the digest of its config. */
@@ -277,13 +277,15 @@ export class Image {
   readonly manifestDigest: string;
   /** `os/architecture[/variant]`. */
   readonly platform: string;
+  /** Looks it up again. */
+  reload(): Promise<void>;
   /** Gives it a name; one that another image has moves. */
   tag(name: string): Promise<void>;
   /** Its history, newest first. */
   history(): Promise<HistoryEntry[]>;
   /** What `docker inspect` shows, with Docker's names. */
   inspect(): Promise<Record<string, any>>;
-  /** Saves it alone, without a name. */
+  /** Saves it, alone and without a name; `images.save` of its `tags` saves it with them. */
   save(target: Target, options?: SaveOptions): Promise<void>;
   /** Unpacks its file system into a directory, which appears when it is whole. */
   unpack(directory: string | URL, options?: UnpackOptions): Promise<void>;

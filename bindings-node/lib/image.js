@@ -1,8 +1,8 @@
 'use strict';
-// One image, as it was when it was listed, fetched or made.
+// One image, as it was when it was looked up.
 
 const { camel } = require('./names.js');
-const { encode, run } = require('./operation.js');
+const { encode, own, run } = require('./operation.js');
 const { toPath } = require('./streams.js');
 
 /** An image of an engine. Its properties are those of the core's summary; its methods go by its ID. */
@@ -21,8 +21,13 @@ class Image {
     return this.id.slice(0, 'sha256:'.length + 12);
   }
 
+  async reload() {
+    Object.assign(this, camel(await run((listener) => this.#native.imagesGet(this.id, listener))));
+  }
+
   async tag(name) {
     await run((listener) => this.#native.imageTag(this.id, name, listener));
+    await this.reload();
   }
 
   async history() {
@@ -39,7 +44,7 @@ class Image {
 
   async unpack(directory, options = {}) {
     const begin = (listener, events) =>
-      this.#native.imageUnpack(this.id, toPath(directory), encode(options), events, listener);
+      this.#native.imageUnpack(this.id, toPath(directory), encode(own(options)), events, listener);
     await run(begin, options);
   }
 

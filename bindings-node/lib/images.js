@@ -3,7 +3,7 @@
 
 const { Image } = require('./image.js');
 const { camel } = require('./names.js');
-const { encode, run } = require('./operation.js');
+const { encode, own, run } = require('./operation.js');
 const { openSource, openTarget, toPath } = require('./streams.js');
 
 /** The name or ID that stands for an image. */
@@ -38,13 +38,13 @@ class Images {
 
   async import(source, options = {}) {
     const { from, stream } = openSource(source);
-    const begin = (listener, events) => this.#native.imagesImport(from, encode(options), events, listener);
+    const begin = (listener, events) => this.#native.imagesImport(from, encode(own(options)), events, listener);
     return this.get(await run(begin, options, stream));
   }
 
   async load(source, options = {}) {
     const { from, stream } = openSource(source);
-    const begin = (listener, events) => this.#native.imagesLoad(from, encode(options), events, listener);
+    const begin = (listener, events) => this.#native.imagesLoad(from, encode(own(options)), events, listener);
     const loaded = await run(begin, options, stream);
     return Promise.all(loaded.map(({ id }) => this.get(id)));
   }
@@ -52,7 +52,7 @@ class Images {
   async save(images, target, options = {}) {
     const { path, stream } = openTarget(target);
     const names = [images].flat().map(reference);
-    const begin = (listener, events) => this.#native.imagesSave(names, path, encode(options), events, listener);
+    const begin = (listener, events) => this.#native.imagesSave(names, path, encode(own(options)), events, listener);
     await run(begin, options, stream);
   }
 
@@ -62,12 +62,12 @@ class Images {
   }
 
   async prune(options = {}) {
-    const begin = (listener, events) => this.#native.imagesPrune(encode(withFilters(options)), events, listener);
+    const begin = (listener, events) => this.#native.imagesPrune(encode(own(withFilters(options))), events, listener);
     return camel(await run(begin, options));
   }
 
   async build({ path, dockerfile, tag, tags = [], ...options }) {
-    const request = { path: toPath(path), dockerfile: toPath(dockerfile), tags: [tag ?? [], tags].flat(), ...options };
+    const request = { path: toPath(path), dockerfile: toPath(dockerfile), tags: [tag ?? [], tags].flat(), ...own(options) };
     const begin = (listener, events) => this.#native.imagesBuild(encode(request), events, listener);
     const { id } = await run(begin, options);
     return this.get(id);

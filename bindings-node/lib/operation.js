@@ -4,9 +4,14 @@
 const { LayerkitError, fromNative, invalidArgument } = require('./errors.js');
 const { camel, snake } = require('./names.js');
 
-/** Options in the JSON of the core, without those that stay on this side. */
-function encode({ signal, onProgress, ...options }) {
-  return JSON.stringify(snake(options));
+/** The options of a long operation without those that stay on this side. */
+function own({ signal, onProgress, ...options }) {
+  return options;
+}
+
+/** Options in the JSON of the core, which refuses those it does not know. */
+function encode(options) {
+  return JSON.stringify(snake(options), (_, value) => (typeof value === 'function' ? String(value) : value));
 }
 
 function check(signal, onProgress) {
@@ -83,4 +88,4 @@ async function run(begin, options = {}, stream = undefined) {
   }
 }
 
-module.exports = { encode, run };
+module.exports = { encode, own, run };

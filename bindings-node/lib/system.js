@@ -3,7 +3,7 @@
 
 const { withFilters } = require('./images.js');
 const { camel } = require('./names.js');
-const { encode, run } = require('./operation.js');
+const { encode, own, run } = require('./operation.js');
 
 class System {
   #native;
@@ -21,12 +21,12 @@ class System {
   }
 
   async verify(options = {}) {
-    const begin = (listener, events) => this.#native.systemVerify(encode(options), events, listener);
+    const begin = (listener, events) => this.#native.systemVerify(encode(own(options)), events, listener);
     return camel(await run(begin, options));
   }
 
   async prune(options = {}) {
-    const begin = (listener, events) => this.#native.systemPrune(encode(withFilters(options)), events, listener);
+    const begin = (listener, events) => this.#native.systemPrune(encode(own(withFilters(options))), events, listener);
     return camel(await run(begin, options));
   }
 }
