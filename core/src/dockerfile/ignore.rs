@@ -18,6 +18,9 @@ pub struct Ignore {
 #[derive(Clone, Debug)]
 struct Pattern {
     takes_back: bool,
+    /// How everything begins that it matches, and what it contains: most paths are told apart by these.
+    start: String,
+    contains: String,
     tokens: Vec<Token>,
 }
 
@@ -75,17 +78,25 @@ impl Ignore {
         let cleaned = clean(pattern);
         let tokens =
             compile(&cleaned).map_err(|_| syntax(format!("syntax error in pattern: {pattern:?}")))?;
-        self.patterns.push(Pattern { takes_back, tokens });
+        let literal = |token: &Token| match token {
+            Token::Plain(glob::Token::Literal(c)) => Some(*c),
+            _ => None,
+        };
+        let start = tokens.iter().map_while(literal).collect();
+        let runs = tokens.split(|token| literal(token).is_none());
+        let longest = runs.max_by_key(|run| run.len()).unwrap_or_default();
+        let contains = longest.iter().filter_map(literal).collect();
+        self.patterns.push(Pattern { takes_back, start, contains, tokens });
         Ok(())
     }
 
     /// Whether a path, relative to the context, is left out. Directories and files match alike.
     pub fn excluded(&self, path: &Path) -> bool {
-        let prefixes = prefixes(path);
+        let path = clean(&path.to_string_lossy());
         let mut excluded = false;
         for pattern in &self.patterns {
             // Only a pattern that would change the answer is looked at.
-            if pattern.takes_back == excluded && prefixes.iter().any(|prefix| pattern.matches(prefix)) {
+            if pattern.takes_back == excluded && pattern.covers(&path) {
                 excluded = !pattern.takes_back;
             }
         }
@@ -94,68 +105,111 @@ impl Ignore {
 
     /// Whether a directory need not be walked: it is left out, and nothing below it can be taken back in.
     pub fn may_skip_directory(&self, path: &Path) -> bool {
-        let prefixes = prefixes(path);
-        let Some(directory) = prefixes.last() else { return false };
-        let covers = |pattern: &Pattern| prefixes.iter().any(|prefix| pattern.matches(prefix));
+        let path = clean(&path.to_string_lossy());
         // The last pattern that leaves out the directory leaves out all below it, whatever came before.
-        let Some(last) = self.patterns.iter().rposition(|pattern| !pattern.takes_back && covers(pattern))
-        else {
-            return false;
-        };
-        let below: Vec<char> = directory.iter().copied().chain(['/']).collect();
-        !self.patterns[last + 1..]
-            .iter()
-            .any(|pattern| pattern.takes_back && (covers(pattern) || pattern.may_match_below(&below)))
+        let last = self.patterns.iter().rposition(|pattern| !pattern.takes_back && pattern.covers(&path));
+        last.is_some_and(|last| {
+            let mut after = self.patterns[last + 1..].iter().filter(|pattern| pattern.takes_back);
+            !after.any(|pattern| pattern.covers(&path) || pattern.may_match_below(&path))
+        })
     }
 }
 
 impl Pattern {
-    fn matches(&self, path: &[char]) -> bool {
-        self.states(path).last().copied().unwrap_or(false)
-    }
-
-    /// Whether a path that goes on from `start` could match.
-    fn may_match_below(&self, start: &[char]) -> bool {
-        self.states(start).contains(&true)
-    }
-
-    /// Which tokens could come next after all of the text; the last one stands for the end of the pattern.
-    fn states(&self, text: &[char]) -> Vec<bool> {
-        let count = self.tokens.len();
-        let mut states = vec![false; count + 1];
-        states[0] = true;
-        self.skip_empty(&mut states);
-        let mut next = vec![false; count + 1];
-        for &c in text {
-            next.fill(false);
-            for (index, token) in self.tokens.iter().enumerate().filter(|(index, _)| states[*index]) {
-                match token {
-                    Token::Plain(glob::Token::Star) => next[index] |= c != '/',
-                    Token::Plain(token) => next[index + 1] |= token.takes(c),
-                    Token::Anything => next[index] = true,
-                    Token::MaybeDirectories => {}
-                    Token::Directories => {
-                        next[index] = true;
-                        next[index + 1] |= c == '/';
-                    }
-                }
-            }
-            std::mem::swap(&mut states, &mut next);
-            self.skip_empty(&mut states);
+    /// Whether it matches a path or one of its parents.
+    fn covers(&self, path: &str) -> bool {
+        // The context itself is never left out.
+        if path == "." || !path.starts_with(&self.start) || !path.contains(&self.contains) {
+            return false;
         }
+        let mut states = States::start(&self.tokens);
+        for c in path.chars() {
+            if states.active.is_empty() || (c == '/' && states.accepting()) {
+                break;
+            }
+            states.step(c);
+        }
+        states.accepting()
+    }
+
+    /// Whether it could match something below a directory.
+    fn may_match_below(&self, directory: &str) -> bool {
+        let mut states = States::start(&self.tokens);
+        for c in directory.chars().chain(['/']) {
+            states.step(c);
+        }
+        !states.active.is_empty()
+    }
+}
+
+/// Where in a pattern a path can be: the tokens that may come next, and one more for the pattern's end.
+struct States<'p> {
+    tokens: &'p [Token],
+    active: Vec<usize>,
+    next: Vec<usize>,
+    /// By token, the step in which it was last entered.
+    entered: Vec<usize>,
+    steps: usize,
+}
+
+impl<'p> States<'p> {
+    fn start(tokens: &'p [Token]) -> Self {
+        let entered = vec![0; tokens.len() + 1];
+        let mut states = States { tokens, active: Vec::new(), next: Vec::new(), entered, steps: 1 };
+        states.enter(0);
+        states.settle();
         states
     }
 
-    /// Passes the tokens that may match nothing.
-    fn skip_empty(&self, states: &mut [bool]) {
-        for (index, token) in self.tokens.iter().enumerate() {
-            match token {
-                _ if !states[index] => {}
-                Token::Plain(glob::Token::Star) | Token::Anything => states[index + 1] = true,
-                Token::MaybeDirectories => states[index + 1..=index + 2].fill(true),
-                _ => {}
+    /// Whether the pattern may end here.
+    fn accepting(&self) -> bool {
+        self.entered[self.tokens.len()] == self.steps
+    }
+
+    fn step(&mut self, c: char) {
+        self.steps += 1;
+        let mut active = std::mem::take(&mut self.active);
+        for index in active.drain(..) {
+            match self.tokens.get(index) {
+                Some(Token::Plain(glob::Token::Star)) if c != '/' => self.enter(index),
+                Some(Token::Plain(glob::Token::Star) | Token::MaybeDirectories) | None => {}
+                Some(Token::Plain(token)) if token.takes(c) => self.enter(index + 1),
+                Some(Token::Plain(_)) => {}
+                Some(Token::Anything) => self.enter(index),
+                Some(Token::Directories) => {
+                    self.enter(index);
+                    if c == '/' {
+                        self.enter(index + 1);
+                    }
+                }
             }
         }
+        self.active = active;
+        self.settle();
+    }
+
+    fn enter(&mut self, index: usize) {
+        if self.entered[index] != self.steps {
+            self.entered[index] = self.steps;
+            self.next.push(index);
+        }
+    }
+
+    /// Passes the tokens that may match nothing, and makes what was entered active.
+    fn settle(&mut self) {
+        let mut seen = 0;
+        while let Some(&index) = self.next.get(seen) {
+            match self.tokens.get(index) {
+                Some(Token::Plain(glob::Token::Star) | Token::Anything) => self.enter(index + 1),
+                Some(Token::MaybeDirectories) => {
+                    self.enter(index + 1);
+                    self.enter(index + 2);
+                }
+                _ => {}
+            }
+            seen += 1;
+        }
+        std::mem::swap(&mut self.active, &mut self.next);
     }
 }
 
@@ -183,19 +237,6 @@ fn compile(pattern: &str) -> Result<Vec<Token>, Malformed> {
         rest = &rest[rest.len() - left..];
     }
     Ok(tokens)
-}
-
-/// A path and its parents, outermost first; empty for the context itself, which nothing leaves out.
-fn prefixes(path: &Path) -> Vec<Vec<char>> {
-    let path = clean(&path.to_string_lossy());
-    if path == "." {
-        return Vec::new();
-    }
-    let path: Vec<char> = path.chars().collect();
-    let parents = path.iter().enumerate().filter(|(_, c)| **c == '/').map(|(at, _)| path[..at].to_vec());
-    let mut prefixes: Vec<Vec<char>> = parents.collect();
-    prefixes.push(path);
-    prefixes
 }
 
 /// The shortest path that means the same, as of Go's `filepath.Clean`, without a leading slash; `.` for nothing.

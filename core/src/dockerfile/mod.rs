@@ -23,9 +23,9 @@ pub use instruction::{
     Command, CopyArgs, Dockerfile, Healthcheck, Heredoc, Instruction, RunScript, ShellOrExec, Stage,
 };
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use lexer::{Lexer, located, syntax};
-use parser::{name_of, parse_instruction};
+use parser::{may_be_trigger, name_of, parse_instruction, parse_line};
 
 /// The instructions that `--change` of import and commit takes.
 const CHANGES: [&str; 11] = [
@@ -103,32 +103,31 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile> {
 /// Parses one `--change` of an import or a commit. `invalid_argument` for anything but one of the instructions that may
 /// change a config.
 pub fn parse_change(text: &str) -> Result<Instruction> {
-    let invalid = |error: Error| error.as_kind(ErrorKind::InvalidArgument);
-    single(text, |name| {
-        if CHANGES.contains(&name) {
-            return Ok(());
-        }
-        Err(syntax(format!("{} is not a valid change command", name.to_lowercase())))
-    })
-    .map_err(invalid)?
-    .ok_or_else(|| invalid(syntax("a change is one instruction")))
+    let fit = |name: &str| match CHANGES.contains(&name) {
+        true => Ok(()),
+        false => Err(syntax(format!("{} is not a valid change command", name.to_lowercase()))),
+    };
+    single(text, fit, "a change is one instruction")
+        .map_err(|error| error.as_kind(ErrorKind::InvalidArgument))
 }
 
 /// Parses a trigger that the config of an image holds. `dockerfile_syntax` when it is none.
+///
+/// Its lines are counted from 1, and its errors have no line: it is for the caller to say where the image is used.
 pub fn parse_onbuild(text: &str) -> Result<Instruction> {
-    single(text, |name| match name {
-        "ONBUILD" => Err(syntax("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")),
-        "FROM" | "MAINTAINER" => Err(syntax(format!("{name} isn't allowed as an ONBUILD trigger"))),
-        _ => Ok(()),
-    })?
-    .ok_or_else(|| syntax("an ONBUILD trigger is one instruction"))
+    single(text, may_be_trigger, "an ONBUILD trigger is one instruction")
 }
 
-/// The only instruction of a text, when its name is fit; `None` when there is none, or more than one.
-fn single(text: &str, fit: impl Fn(&str) -> Result<()>) -> Result<Option<Instruction>> {
+/// The only instruction of a text, when its name is fit.
+fn single(text: &str, fit: impl Fn(&str) -> Result<()>, else_message: &str) -> Result<Instruction> {
     let mut lexer = Lexer::new(text.as_bytes());
-    let Some(line) = lexer.next_line()? else { return Ok(None) };
-    fit(&name_of(&line))?;
-    let instruction = parse_instruction(&mut lexer, line)?;
-    Ok(lexer.next_line()?.is_none().then_some(instruction))
+    let Some(line) = lexer.next_line()? else { return Err(syntax(else_message)) };
+    let name = name_of(&line);
+    let instruction = fit(&name)
+        .and_then(|()| parse_line(&mut lexer, line))
+        .map_err(|error| error.with("instruction", name))?;
+    match lexer.next_line()? {
+        None => Ok(instruction),
+        Some(_) => Err(syntax(else_message)),
+    }
 }

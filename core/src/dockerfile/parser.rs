@@ -46,7 +46,8 @@ pub fn parse_instruction(lexer: &mut Lexer<'_>, line: LogicalLine) -> Result<Ins
     parse_line(lexer, line).map_err(|error| located(error, first).with("instruction", name))
 }
 
-fn parse_line(lexer: &mut Lexer<'_>, line: LogicalLine) -> Result<Instruction> {
+/// The same with errors that do not know their line.
+pub fn parse_line(lexer: &mut Lexer<'_>, line: LogicalLine) -> Result<Instruction> {
     let (written, rest) = split_first(&line.text);
     let name = written.to_uppercase();
     if !INSTRUCTIONS.contains(&name.as_str()) {
@@ -60,6 +61,15 @@ fn parse_line(lexer: &mut Lexer<'_>, line: LogicalLine) -> Result<Instruction> {
     let command = arguments.command()?;
     let end_line = lexer.line();
     Ok(Instruction { line: line.number, end_line, name, text: line.text, command })
+}
+
+/// Whether an instruction may be the trigger of an `ONBUILD`.
+pub fn may_be_trigger(name: &str) -> Result<()> {
+    match name {
+        "ONBUILD" => Err(syntax("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")),
+        "FROM" | "MAINTAINER" => Err(syntax(format!("{name} isn't allowed as an ONBUILD trigger"))),
+        _ => Ok(()),
+    }
 }
 
 /// What follows an instruction's name.
@@ -302,13 +312,11 @@ impl Arguments<'_, '_> {
     /// The trigger, parsed already: a mistake in it is found here, not in the build that it would break.
     fn onbuild(&mut self) -> Result<Instruction> {
         let trigger = LogicalLine { number: self.first_line, text: self.text.to_owned() };
-        match name_of(&trigger).as_str() {
-            "" => Err(syntax("ONBUILD requires at least one argument")),
-            "ONBUILD" => Err(syntax("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")),
-            name @ ("FROM" | "MAINTAINER") => {
-                Err(syntax(format!("{name} isn't allowed as an ONBUILD trigger")))
-            }
-            _ => parse_line(self.lexer, trigger),
+        let name = name_of(&trigger);
+        if name.is_empty() {
+            return Err(syntax("ONBUILD requires at least one argument"));
         }
+        may_be_trigger(&name)?;
+        parse_line(self.lexer, trigger)
     }
 }

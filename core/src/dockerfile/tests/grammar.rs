@@ -179,7 +179,7 @@ fn a_change_is_one_of_the_instructions_that_change_a_config() {
         ("", "a change is one instruction"),
         ("# comment", "a change is one instruction"),
         ("USER a\nUSER b", "a change is one instruction"),
-        ("WORKDIR", "Dockerfile parse error line 1: WORKDIR requires exactly one argument"),
+        ("WORKDIR", "WORKDIR requires exactly one argument"),
     ] {
         let error = parse_change(text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");

@@ -6,7 +6,7 @@ mod instructions;
 mod properties;
 
 use super::*;
-use crate::error::Field;
+use crate::error::{Error, Field};
 
 #[track_caller]
 fn dockerfile(text: &str) -> Dockerfile {
