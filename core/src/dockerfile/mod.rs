@@ -19,9 +19,7 @@ mod words;
 
 pub use expand::{expand, expand_words};
 pub use ignore::Ignore;
-pub use instruction::{
-    Command, CopyArgs, Dockerfile, Healthcheck, Heredoc, Instruction, RunScript, ShellOrExec, Stage,
-};
+pub use instruction::{Command, CopyArgs, Dockerfile, Healthcheck, Instruction, ShellOrExec, Stage};
 
 use crate::error::{ErrorKind, Result};
 use lexer::{Lexer, located, syntax};

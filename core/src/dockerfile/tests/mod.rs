@@ -5,6 +5,7 @@ mod heredocs;
 mod instructions;
 mod properties;
 
+use super::instruction::{Heredoc, RunScript};
 use super::*;
 use crate::error::{Error, Field};
 
