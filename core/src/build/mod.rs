@@ -24,7 +24,7 @@ use crate::event::Event;
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec;
-use crate::store::Store;
+use crate::store::{Lease, Store};
 use crate::task::Task;
 use context::Context;
 use plan::Plan;
@@ -40,6 +40,8 @@ struct Build<'a> {
     platform: Platform,
     /// Seconds since 1970 that nothing new is later than, if that was asked.
     epoch: Option<i64>,
+    /// Keeps every image of the build from being pruned until it is done.
+    lease: Lease<'a>,
     /// Build arguments that no ARG took.
     unused: std::cell::RefCell<BTreeSet<String>>,
 }
@@ -66,6 +68,7 @@ pub fn build(store: &Store, options: &BuildOptions, task: &Task) -> Result<Build
         context: &context,
         platform,
         epoch,
+        lease: store.lease(),
         unused: options
             .buildargs
             .keys()

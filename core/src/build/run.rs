@@ -100,6 +100,10 @@ impl Build<'_> {
         }
         let network = match (network.as_deref(), self.options.network) {
             (Some("none"), _) | (None | Some("default"), BuildNetwork::None) => Network::None,
+            (_, BuildNetwork::None) => {
+                let message = "RUN --network=host in a build that was given no network";
+                return Err(Error::new(ErrorKind::BuildFailed, message));
+            }
             _ => Network::Host,
         };
         let args = changes(&mut stage.config.config, &mut stage.cmd_set, self.plan.escape, &stage.arguments)

@@ -158,7 +158,11 @@ impl Build<'_> {
 
     /// An image of the store, which has to be for the platform of this build.
     pub(super) fn open_image(&self, name: &str) -> Result<Stage> {
-        let (record, manifest, _) = self.store.db().read(|db| self.store.manifest_of(db, name))?;
+        let (record, manifest, _) = self.store.db().write_relaxed(|db| {
+            let found = self.store.manifest_of(db, name)?;
+            self.lease.image(db, found.0.id)?;
+            Ok(found)
+        })?;
         let stage = Stage::open(self.store, record.id, manifest)?;
         let (found, wanted) = (stage.config.platform(), &self.platform);
         if found.os != wanted.os
@@ -179,18 +183,13 @@ impl Build<'_> {
         if self.options.no_cache {
             return Ok(false);
         }
-        let Some(id) = self.store.db().read(|db| self.store.cached(db, key))? else { return Ok(false) };
-        let (arguments, cmd_set) = (std::mem::take(&mut stage.arguments), stage.cmd_set);
-        match stage.take(self.store, id) {
-            Ok(()) => {}
-            // Removed since: not a hit.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                stage.arguments = arguments;
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
-        }
-        (stage.arguments, stage.cmd_set) = (arguments, cmd_set);
+        let cached = self.store.db().write_relaxed(|db| {
+            let cached = self.store.cached(db, key)?;
+            cached.map(|id| self.lease.image(db, id)).transpose()?;
+            Ok(cached)
+        })?;
+        let Some(id) = cached else { return Ok(false) };
+        stage.take(self.store, id)?;
         self.task.emit(&Event::StepCached { n })?;
         Ok(true)
     }
@@ -249,6 +248,7 @@ impl Build<'_> {
         let added = self.store.db().write(|db| {
             self.store.add_layers(db, layer.into_iter().collect())?;
             let added = self.store.add_image(db, image)?;
+            self.lease.image(db, added.0)?;
             for key in keys {
                 self.store.remember(db, *key, added.0)?;
             }
