@@ -75,12 +75,13 @@ export type Target = string | URL | Writable | NodeJS.WritableStream | WritableS
 /** What every long operation takes. */
 export interface Progress {
   /**
-   * Cancels the operation, which then fails with the code `cancelled`. One that is aborted already fails at once.
+   * Cancels the operation, which then fails with the code `cancelled`. One that is aborted already fails at once; what
+   * the events `image_loaded`, `tag_moved`, `built` and `tagged` tell of is done and past cancelling.
    */
   signal?: AbortSignal | undefined;
   /**
-   * Hears what happens, as it happens: the operation waits until it returns. When it throws, the operation stops there
-   * and fails with the code `callback`. A promise that it returns is not waited for.
+   * Hears what happens, as it happens: the operation waits until it returns. When it throws, the operation stops there,
+   * unless it is done, and fails with the code `callback`. A promise that it returns is not waited for.
    */
   onProgress?: ((event: Event) => void) | undefined;
 }
@@ -100,6 +101,7 @@ export type Event =
   | { event: 'image_loaded'; id: string; name: string }
   | { event: 'tag_moved'; name: string; oldId: string }
   | { event: 'step_started'; n: number; total: number; text: string; line: number }
+  | { event: 'triggers'; n: number; count: number }
   | { event: 'step_cached'; n: number }
   | { event: 'step_running'; n: number; container: string }
   | { event: 'step_log'; n: number; stream: 'stdout' | 'stderr'; text: string }

@@ -24,11 +24,11 @@ class LayerkitError extends Error {
   }
 }
 
-/** The error in a `failed` message of the native side. `optionsFor(code)` may give it a cause. */
-function fromNative(payload, optionsFor) {
+/** The error in a `failed` message of the native side; `causes` has a `{ cause }` for some codes. */
+function fromNative(payload, causes) {
   const { code, message, fields } = JSON.parse(payload);
   const text = message.startsWith('options: ') ? camelQuotes(message) : message;
-  return new LayerkitError(code, text, { ...optionsFor(code), fields: camel(fields) });
+  return new LayerkitError(code, text, { ...causes[code], fields: camel(fields) });
 }
 
 function invalidArgument(message, options) {

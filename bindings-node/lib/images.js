@@ -10,7 +10,8 @@ const { openSource, openTarget, toPath } = require('./streams.js');
 const reference = (image) => (image instanceof Image ? image.id : image);
 
 /** Filters as the core wants them, a list of texts for each: `{ dangling: true }` is `{ dangling: ['true'] }`. */
-function withFilters({ filters, ...options }) {
+function withFilters(options) {
+  const { filters } = options ?? {};
   if (filters === undefined) return options;
   const entries = Object.entries(filters).map(([name, values]) => [name, [values].flat().map(String)]);
   return { ...options, filters: Object.fromEntries(entries) };
@@ -66,8 +67,9 @@ class Images {
     return camel(await run(begin, options));
   }
 
-  async build({ path, dockerfile, tag, tags = [], ...options }) {
-    const request = { path: toPath(path), dockerfile: toPath(dockerfile), tags: [tag ?? [], tags].flat(), ...own(options) };
+  async build(options = {}) {
+    const { path, dockerfile, tag, tags = [], ...others } = own(options);
+    const request = { path: toPath(path), dockerfile: toPath(dockerfile), tags: [tag ?? [], tags].flat(), ...others };
     const begin = (listener, events) => this.#native.imagesBuild(encode(request), events, listener);
     const { id } = await run(begin, options);
     return this.get(id);

@@ -4,17 +4,23 @@
 const { LayerkitError, fromNative, invalidArgument } = require('./errors.js');
 const { camel, snake } = require('./names.js');
 
+function checked(options) {
+  if (typeof options === 'object' && options !== null) return options;
+  throw invalidArgument('the options are not an object');
+}
+
 /** The options of a long operation without those that stay on this side. */
-function own({ signal, onProgress, ...options }) {
-  return options;
+function own(options) {
+  const { signal, onProgress, ...others } = checked(options);
+  return others;
 }
 
 /** Options in the JSON of the core, which refuses those it does not know. */
 function encode(options) {
-  return JSON.stringify(snake(options), (_, value) => (typeof value === 'function' ? String(value) : value));
+  return JSON.stringify(snake(checked(options)), (_, value) => (typeof value === 'function' ? String(value) : value));
 }
 
-function check(signal, onProgress) {
+function check({ signal, onProgress }) {
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
     throw invalidArgument('signal is not an AbortSignal');
   }
@@ -26,12 +32,14 @@ function check(signal, onProgress) {
   }
 }
 
+/** Starts an operation and resolves with its last message: `kind` (`done` or `failed`), `payload`, and what was thrown. */
 function perform(begin, { signal, onProgress }, stream) {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     let operation;
     let thrown;
     const cancel = () => operation.cancel();
     const tell = (payload) => {
+      if (thrown) return false;
       try {
         onProgress(camel(JSON.parse(payload)));
         return true;
@@ -40,16 +48,6 @@ function perform(begin, { signal, onProgress }, stream) {
         return false;
       }
     };
-    const settle = {
-      done: (payload) => resolve(JSON.parse(payload)),
-      failed: (payload) =>
-        reject(
-          fromNative(payload, (code) => {
-            if (code === 'callback') return thrown ?? stream?.failure;
-            return code === 'cancelled' && signal?.aborted ? { cause: signal.reason } : undefined;
-          }),
-        ),
-    };
     // Called on this thread, in the order of what happened. Must not throw; what it returns counts for an event only.
     const listener = (kind, payload) => {
       if (kind === 'event') return tell(payload);
@@ -57,13 +55,14 @@ function perform(begin, { signal, onProgress }, stream) {
         stream[kind](payload);
       } else {
         signal?.removeEventListener('abort', cancel);
-        settle[kind](payload);
+        resolve({ kind, payload, thrown });
       }
       return true;
     };
     try {
       operation = begin(listener, onProgress !== undefined);
     } catch (error) {
+      if (error instanceof LayerkitError) throw error;
       // The native side found an argument of the wrong type before anything began.
       throw invalidArgument(error.message, { cause: error });
     }
@@ -78,10 +77,18 @@ function perform(begin, { signal, onProgress }, stream) {
  */
 async function run(begin, options = {}, stream = undefined) {
   try {
-    check(options.signal, options.onProgress);
-    const answer = await perform(begin, options, stream);
+    check(checked(options));
+    const { kind, payload, thrown } = await perform(begin, options, stream);
+    // Errors are made here and not in the listener, where the stack would not lead to the caller.
+    if (kind === 'failed') {
+      throw fromNative(payload, {
+        callback: thrown ?? stream?.failure,
+        cancelled: options.signal?.aborted ? { cause: options.signal.reason } : undefined,
+      });
+    }
     await stream?.finish();
-    return answer;
+    if (thrown) throw new LayerkitError('callback', 'done, but the progress callback failed', thrown);
+    return JSON.parse(payload);
   } catch (error) {
     stream?.abandon(error);
     throw error;

@@ -106,8 +106,8 @@ class Target {
   }
 
   abandon(error) {
-    if (this.#end) this.#chunks.destroy(error);
-    else this.#target.destroy?.(error);
+    this.#chunks.destroy();
+    this.#target.destroy?.(error);
   }
 }
 

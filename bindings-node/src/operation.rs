@@ -237,9 +237,9 @@ fn launch<T: Serialize>(
         let call = Call { port: Arc::clone(&port), token, answers: Some(receiver), events };
         let outcome =
             catch_unwind(AssertUnwindSafe(|| body(call))).unwrap_or_else(|panic| Err(panicked(&*panic)));
-        report(&port, &outcome);
-        // The descriptor of the token goes now and not when the collector finds the operation.
+        // The descriptor of the token goes before the caller hears of the end, not when the collector finds the operation.
         lock(&mine).take();
+        report(&port, &outcome);
     });
     thread.map(drop).map_err(|error| {
         lock(slot).take();

@@ -1,0 +1,57 @@
+// The public declarations name every option, report and event of the core, in camelCase, and nothing else.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
+const DECLARATIONS = read('../index.d.ts');
+const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options']
+  .map((name) => read(`../../core/src/${name}.rs`))
+  .join('\n');
+
+const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+const names = (text, pattern) => [...text.matchAll(pattern)].map(([, name]) => name).sort();
+
+function core(struct) {
+  const [, body] = new RegExp(`pub struct ${struct} \\{(.*?)^\\}`, 'ms').exec(CORE);
+  return names(body, /^ {4}pub (\w+):/gm).map(camel).sort();
+}
+
+function declared(name) {
+  const [, , body] = new RegExp(`^export (interface|class) ${name}\\b[^{]*\\{\\n(.*?)^\\}`, 'ms').exec(DECLARATIONS);
+  return names(body, /^ {2}(?:readonly )?(\w+)\??:/gm);
+}
+
+const OPTIONS = ['EngineOptions', 'Limits', 'ListOptions', 'ImportOptions', 'SaveOptions', 'RemoveOptions', 'PruneOptions'];
+const REPORTS = ['HistoryEntry', 'RemoveReport', 'Info', 'Usage', 'DiskUsage', 'Problem', 'VerifyReport'];
+
+for (const name of [...OPTIONS, 'UnpackOptions', 'VerifyOptions', ...REPORTS]) {
+  test(`${name} has the core's keys`, () => assert.deepEqual(declared(name), core(name)));
+}
+
+test('BuildOptions has the keys of the core, and tag', () => {
+  assert.deepEqual(declared('BuildOptions'), [...core('BuildOptions'), 'tag'].sort());
+});
+
+test('PruneReport adds its own to those of RemoveReport', () => {
+  assert.deepEqual([...declared('PruneReport'), ...declared('RemoveReport')].sort(), core('PruneReport'));
+});
+
+test('Image has the keys of the summary, and shortId', () => {
+  assert.deepEqual(declared('Image'), [...core('ImageSummary'), 'shortId'].sort());
+});
+
+test('every event of the core is declared with its fields', () => {
+  const [, body] = /pub enum Event \{(.*?)^\}/ms.exec(CORE);
+  const wanted = [...body.matchAll(/^ {4}(\w+) \{(.*?)^ {4}\}/gms)].map(([, variant, fields]) => [
+    variant.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase(),
+    names(fields, /^ {8}(\w+):/gm).map(camel).sort(),
+  ]);
+  const [, union] = /export type Event =(.*?)^$/ms.exec(DECLARATIONS);
+  const found = [...union.matchAll(/^ {2}\| \{(.*?)\}(?:\n|;)/gms)].map(([, members]) => [
+    /event: '(\w+)'/.exec(members)[1],
+    names(members, /(?:^|[;\s])(\w+): /gm).filter((name) => name !== 'event'),
+  ]);
+  assert.deepEqual(Object.fromEntries(found), Object.fromEntries(wanted));
+});

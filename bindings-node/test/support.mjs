@@ -1,0 +1,72 @@
+// A store of its own for each test, and tars to fill it with.
+
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Engine } from 'layerkit';
+
+/** A folder that is gone after the test. */
+export function folder(t) {
+  const path = mkdtempSync(join(tmpdir(), 'layerkit-node-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** An engine on a store of its own, closed and gone after the test. */
+export async function openEngine(t) {
+  const engine = await Engine.open({ root: join(folder(t), 'store') });
+  t.after(() => engine.close());
+  return engine;
+}
+
+function header(name, size) {
+  const block = Buffer.alloc(512);
+  block.write(name, 0);
+  block.write('0000644\0', 100);
+  block.write('0000000\0', 108);
+  block.write('0000000\0', 116);
+  block.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
+  block.write('00000000000\0', 136);
+  block.write('        0', 148);
+  block.write('ustar\x0000', 257);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return block;
+}
+
+/** A tar of these files, `{ name: content }`. */
+export function tar(files) {
+  const blocks = Object.entries(files).flatMap(([name, content]) => {
+    const bytes = Buffer.from(content);
+    return [header(name, bytes.length), bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+/** Chunks of a tar with one file of `megabytes` MB that do not compress. */
+export async function* largeTar(megabytes) {
+  yield header('large', megabytes * 1024 * 1024);
+  const noise = Buffer.alloc(1024 * 1024);
+  for (let i = 0, state = 1; i < noise.length; i += 4) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    noise.writeUInt32LE(state, i);
+  }
+  for (let i = 0; i < megabytes; i += 1) yield noise;
+  yield Buffer.alloc(1024);
+}
+
+/** What a promise rejects with; a failure when it does not. */
+export async function rejection(promise) {
+  const value = await promise.then(
+    (result) => ({ result }),
+    (error) => ({ error }),
+  );
+  if (!('error' in value)) throw new Error(`did not fail, but gave ${JSON.stringify(value.result)}`);
+  return value.error;
+}
+
+/** What this process holds: descriptors and threads. */
+export const holdings = () => ({
+  descriptors: readdirSync('/proc/self/fd').length,
+  threads: readdirSync('/proc/self/task').length,
+});
