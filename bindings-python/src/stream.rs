@@ -127,7 +127,8 @@ impl Reader {
             if let Ok(bytes) = data.cast::<PyBytes>() {
                 return Ok(bytes.as_bytes().to_vec());
             }
-            data.extract::<Vec<u8>>().map_err(|_| PyTypeError::new_err("read() of the stream must return bytes"))
+            data.extract::<Vec<u8>>()
+                .map_err(|_| PyTypeError::new_err("read() of the stream must return bytes"))
         });
         (self.chunk, self.at) = (read.map_err(Error::into_io)?, 0);
         Ok(())
