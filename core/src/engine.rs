@@ -68,6 +68,13 @@ impl Engine {
         Ok(store)
     }
 
+    /// The store, for an operation that this task can cancel: one that is cancelled already does nothing.
+    fn store_for(&self, task: &Task) -> Result<Arc<Store>> {
+        let store = self.store()?;
+        task.check()?;
+        Ok(store)
+    }
+
     /// Closes it: later calls fail with `invalid_argument`, those under way end as they would have. Idempotent.
     pub fn close(&self) {
         self.0.store.write().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
@@ -91,7 +98,7 @@ impl Engine {
     /// Makes an image of one layer from a tar of a root file system, plain or compressed. Returns its ID.
     /// Atomic: a failure leaves no image.
     pub fn images_import(&self, source: Source, options: &ImportOptions, task: &Task) -> Result<String> {
-        archive::import(&*self.store()?, source, options, task).map(|id| id.to_string())
+        archive::import(&*self.store_for(task)?, source, options, task).map(|id| id.to_string())
     }
 
     /// Loads every image of an archive: docker-archive (old and new), OCI archive, OCI layout directory, compressed or not.
@@ -102,7 +109,7 @@ impl Engine {
         options: &LoadOptions,
         task: &Task,
     ) -> Result<Vec<LoadedImage>> {
-        archive::load(&*self.store()?, source, options, task)
+        archive::load(&*self.store_for(task)?, source, options, task)
     }
 
     /// Saves images, given by name (a repository without a tag: all its tags) or ID, into one archive.
@@ -114,7 +121,7 @@ impl Engine {
         options: &SaveOptions,
         task: &Task,
     ) -> Result<()> {
-        archive::save(&*self.store()?, images, target, options, task)
+        archive::save(&*self.store_for(task)?, images, target, options, task)
     }
 
     /// Removes an image by name or ID, with Docker's rules and conflict texts. Atomic.
@@ -124,12 +131,12 @@ impl Engine {
 
     /// Removes images that nothing uses.
     pub fn images_prune(&self, options: &PruneOptions, task: &Task) -> Result<PruneReport> {
-        self.store()?.prune_images(options, task)
+        self.store_for(task)?.prune_images(options, task)
     }
 
     /// Builds a Dockerfile. What was done before a failing step stays, and the next build takes it from the cache.
     pub fn images_build(&self, options: &BuildOptions, task: &Task) -> Result<BuildResult> {
-        build::build(&*self.store()?, options, task)
+        build::build(&*self.store_for(task)?, options, task)
     }
 
     /// Gives an image a name; one that another image has moves. Atomic.
@@ -160,7 +167,7 @@ impl Engine {
         options: &UnpackOptions,
         task: &Task,
     ) -> Result<()> {
-        archive::unpack(&*self.store()?, image, directory, options, task)
+        archive::unpack(&*self.store_for(task)?, image, directory, options, task)
     }
 
     /// What the engine is and where it works.
@@ -179,11 +186,11 @@ impl Engine {
 
     /// Reads the whole store and checks it; with `repair` takes away what is broken.
     pub fn system_verify(&self, options: &VerifyOptions, task: &Task) -> Result<VerifyReport> {
-        self.store()?.verify(options, task)
+        self.store_for(task)?.verify(options, task)
     }
 
     /// Prunes images, build cache, snapshots and garbage.
     pub fn system_prune(&self, options: &PruneOptions, task: &Task) -> Result<PruneReport> {
-        self.store()?.prune_system(options, task)
+        self.store_for(task)?.prune_system(options, task)
     }
 }
