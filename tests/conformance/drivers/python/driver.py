@@ -1,0 +1,217 @@
+"""The Python driver of the conformance runner: maps its operations onto the public API of `layerkit`, and nothing else.
+
+The protocol is in tests/conformance/README.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, cast
+
+import layerkit
+
+JSON = dict[str, Any]
+
+#: The core's names of options where docker-py has another.
+KEYWORDS = {
+    "images_build": {"tags": "tag", "no_cache": "nocache", "network": "network_mode"},
+    "images_remove": {"no_prune": "noprune"},
+    "image_remove": {"no_prune": "noprune"},
+}
+
+engines: dict[str, layerkit.Engine] = {}
+
+
+class Provoked(Exception):
+    """What the driver's own callbacks and streams raise. It has to come out of the call as itself."""
+
+
+class Failing:
+    """A stream that works for so many bytes and then raises."""
+
+    def __init__(self, file: BinaryIO, left: int) -> None:
+        self.file = file
+        self.left = left
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.left == 0:
+            raise Provoked("the stream fails here")
+        data = self.file.read(self.left if size < 0 else min(size, self.left))
+        self.left -= len(data)
+        return data
+
+    def write(self, data: bytes, /) -> int:
+        if self.left == 0:
+            raise Provoked("the stream fails here")
+        count = self.file.write(data[: self.left])
+        self.left -= count
+        return count
+
+
+@contextlib.contextmanager
+def stream(place: JSON, mode: str) -> Iterator[Any]:
+    """What the language passes for a source or a target."""
+    if "path" in place:
+        yield place["path"]
+    elif "fd" in place:
+        with open(place["fd"], mode, buffering=0) as raw:
+            yield raw
+    else:
+        with cast("BinaryIO", open(place["stream"], mode)) as file:
+            yield Failing(file, place["fail_after"]) if "fail_after" in place else file
+
+
+def summary(image: layerkit.Image) -> JSON:
+    return dict(image.summary)
+
+
+def loaded(image: layerkit.Image) -> JSON:
+    return {"id": image.id, "tags": image.tags}
+
+
+def images_import(engine: layerkit.Engine, args: JSON, watch: JSON) -> JSON:
+    with stream(args.pop("source"), "rb") as source:
+        return {"id": engine.images.import_image(source, **args, **watch).id}
+
+
+def images_load(engine: layerkit.Engine, args: JSON, watch: JSON) -> list[JSON]:
+    with stream(args.pop("source"), "rb") as source:
+        return [loaded(image) for image in engine.images.load(source, **args, **watch)]
+
+
+def images_save(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
+    with stream(args.pop("target"), "wb") as target:
+        engine.images.save(args.pop("images"), target, **args, **watch)
+
+
+def image_save(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
+    with stream(args.pop("target"), "wb") as target:
+        engine.images.get(args.pop("image")).save(target, **args, **watch)
+
+
+def image_unpack(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
+    engine.images.get(args.pop("image")).unpack(**args, **watch)
+
+
+def image_tag(engine: layerkit.Engine, args: JSON, _watch: JSON) -> None:
+    engine.images.get(args.pop("image")).tag(args.pop("name"), **args)
+
+
+OPERATIONS: dict[str, Callable[[layerkit.Engine, JSON, JSON], Any]] = {
+    "engine_close": lambda engine, args, watch: engine.close(**args),
+    "images_list": lambda engine, args, watch: [summary(image) for image in engine.images.list(**args)],
+    "images_get": lambda engine, args, watch: summary(engine.images.get(args.pop("image"), **args)),
+    "images_import": images_import,
+    "images_load": images_load,
+    "images_save": images_save,
+    "images_remove": lambda engine, args, watch: engine.images.remove(**args),
+    "images_prune": lambda engine, args, watch: engine.images.prune(**args, **watch),
+    "images_build": lambda engine, args, watch: loaded(engine.images.build(**args, **watch)),
+    "image_tag": image_tag,
+    "image_history": lambda engine, args, watch: engine.images.get(args.pop("image")).history(**args),
+    "image_inspect": lambda engine, args, watch: engine.images.get(args.pop("image")).inspect(**args),
+    "image_save": image_save,
+    "image_unpack": image_unpack,
+    "image_remove": lambda engine, args, watch: engine.images.get(args.pop("image")).remove(**args),
+    "system_info": lambda engine, args, watch: engine.system.info(**args),
+    "system_df": lambda engine, args, watch: engine.system.df(**args),
+    "system_verify": lambda engine, args, watch: engine.system.verify(**args, **watch),
+    "system_prune": lambda engine, args, watch: engine.system.prune(**args, **watch),
+}
+
+
+def answer(number: int, **what: Any) -> None:
+    print(json.dumps({"id": number, **what}), flush=True)
+
+
+def watcher(request: JSON) -> tuple[JSON, Callable[[], None]]:
+    """The keywords that watch and cancel this call, and what ends the watching."""
+    watch: JSON = {}
+    after = request.get("cancel_after")
+    milliseconds = request.get("cancel_after_ms")
+    if after is not None or milliseconds is not None or "cancelled" in request:
+        watch["cancel"] = layerkit.CancelToken()
+    if request.get("cancelled"):
+        watch["cancel"].cancel()
+
+    def on_event(event: layerkit.Event) -> None:
+        if request.get("events"):
+            answer(request["id"], event=event)
+        if request.get("fail_in_callback"):
+            raise Provoked("the callback fails here")
+        if after is not None and after.items() <= event.items():
+            watch["cancel"].cancel()
+
+    if request.get("events") or request.get("fail_in_callback") or after is not None:
+        watch["on_event"] = on_event
+    if milliseconds is None:
+        return watch, lambda: None
+    timer = threading.Timer(milliseconds / 1000, watch["cancel"].cancel)
+    timer.start()
+
+    def end() -> None:
+        timer.cancel()
+        timer.join()
+
+    return watch, end
+
+
+def handles() -> int:
+    """How many objects of the library are alive. Tokens live only as long as a request."""
+    gc.collect()
+    kinds = (layerkit.Engine, layerkit.Image, layerkit.LayerkitError)
+    return sum(isinstance(thing, kinds) for thing in gc.get_objects())
+
+
+def perform(request: JSON) -> Any:
+    operation, args = request["op"], dict(request.get("args") or {})
+    if operation == "hello":
+        return {
+            "language": "python",
+            "version": layerkit.__version__,
+            "operations": ["engine_open", *OPERATIONS],
+            "errors": list(layerkit.errors.classes()),
+        }
+    if operation == "handles":
+        return handles()
+    if operation == "forget":
+        del engines[request["engine"]]
+        return None
+    if operation == "engine_open":
+        engines[request["engine"]] = layerkit.Engine(**args)
+        return None
+    names = KEYWORDS.get(operation, {})
+    args = {names.get(key, key): value for key, value in args.items()}
+    watch, end = watcher(request)
+    try:
+        return OPERATIONS[operation](engines[request["engine"]], args, watch)
+    finally:
+        end()
+
+
+def respond(request: JSON) -> None:
+    number = request["id"]
+    try:
+        answer(number, ok=perform(request))
+    except layerkit.LayerkitError as error:
+        failure = {"code": error.code, "message": str(error), "fields": error.fields, "class": type(error).__name__}
+        answer(number, error=failure)
+    except Provoked as error:
+        # In Python what a callback raises comes out as it was raised; that is this language's `callback`.
+        answer(number, error={"code": "callback", "message": str(error), "fields": {}, "class": "CallbackFailed"})
+    except Exception as error:
+        answer(number, error={"code": "driver", "message": repr(error), "fields": {}, "class": type(error).__name__})
+
+
+def main() -> None:
+    for line in sys.stdin:
+        respond(json.loads(line))
+
+
+if __name__ == "__main__":
+    main()
