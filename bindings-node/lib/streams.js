@@ -107,8 +107,7 @@ class Target {
 
   abandon(error) {
     this.#chunks.destroy();
-    // The caller hears of the error from the promise; a stream that nobody listens to must not end the process with it.
-    this.#target.on?.('error', () => {}).destroy?.(error);
+    this.#target.destroy?.(error);
   }
 }
 

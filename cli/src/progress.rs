@@ -1,0 +1,85 @@
+//! Bars for layers on a terminal's standard error, nothing elsewhere.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use layerkit::{Event, LayerState, Task};
+
+use crate::cancel;
+use crate::failure::Outcome;
+use crate::render::listing::shown_id;
+
+/// A task that signals cancel.
+pub fn task() -> Outcome<Task> {
+    let task = Task::new()?;
+    cancel::on_signals(task.token().clone())?;
+    Ok(task)
+}
+
+/// The same, with a bar for each layer where somebody sees them.
+pub fn task_with_bars() -> Outcome<Task> {
+    let task = task()?;
+    if !std::io::stderr().is_terminal() {
+        return Ok(task);
+    }
+    let bars = Bars::default();
+    Ok(task.on_event(move |event| {
+        bars.show(event);
+        Ok(())
+    }))
+}
+
+/// One bar for each layer under way.
+#[derive(Default)]
+pub struct Bars {
+    all: MultiProgress,
+    by_layer: Mutex<HashMap<String, ProgressBar>>,
+}
+
+impl Bars {
+    /// Draws what an event tells of a layer.
+    pub fn show(&self, event: &Event) {
+        let Event::Layer { operation, id, state, bytes, total } = event else { return };
+        let mut by_layer = self.by_layer.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = by_layer.entry(id.clone()).or_insert_with(|| {
+            let bar = self.all.add(ProgressBar::no_length());
+            bar.set_prefix(shown_id(id, false));
+            bar.set_message(doing(operation));
+            bar
+        });
+        if *total > 0 && bar.length().is_none() {
+            bar.set_length(*total);
+            bar.set_style(style("{prefix}: {msg} [{bar:50.=>-}] {decimal_bytes}/{decimal_total_bytes}"));
+        } else if *total == 0 {
+            bar.set_style(style("{prefix}: {msg} {decimal_bytes}"));
+        }
+        bar.set_position(*bytes);
+        if matches!(state, LayerState::Done | LayerState::Exists) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Bars {
+    /// The lines that follow begin on a clean screen.
+    fn drop(&mut self) {
+        // Only fails when the terminal is gone.
+        let _ = self.all.clear();
+    }
+}
+
+fn doing(operation: &str) -> &'static str {
+    match operation {
+        "import" => "Importing",
+        "load" => "Loading layer",
+        "save" => "Saving layer",
+        "unpack" => "Unpacking",
+        _ => "Working",
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

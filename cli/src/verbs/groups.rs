@@ -1,0 +1,134 @@
+//! Which verbs there are, by themselves and behind `image` and `system`.
+
+use std::ffi::OsString;
+
+use super::{Context, Verb, build, global_flags, images, inspect, remove, run_verb, system, transfer};
+use crate::failure::{Failure, Outcome};
+use crate::flags::PROGRAM;
+use crate::output;
+
+/// Verbs that share a first word.
+struct Group {
+    name: &'static str,
+    about: &'static str,
+    verbs: &'static [(&'static str, &'static Verb)],
+}
+
+/// The verbs that stand by themselves.
+const VERBS: &[(&str, &Verb)] = &[
+    ("build", &build::BUILD),
+    ("history", &inspect::HISTORY),
+    ("images", &images::IMAGES),
+    ("import", &transfer::IMPORT),
+    ("info", &system::INFO),
+    ("inspect", &inspect::INSPECT),
+    ("load", &transfer::LOAD),
+    ("rmi", &remove::RMI),
+    ("save", &transfer::SAVE),
+    ("tag", &images::TAG),
+    ("unpack", &transfer::UNPACK),
+    ("version", &system::VERSION),
+];
+
+const GROUPS: &[Group] = &[
+    Group {
+        name: "image",
+        about: "Manage images",
+        verbs: &[
+            ("build", &build::BUILD),
+            ("history", &inspect::HISTORY),
+            ("import", &transfer::IMPORT),
+            ("inspect", &inspect::INSPECT),
+            ("load", &transfer::LOAD),
+            ("ls", &images::IMAGES),
+            ("list", &images::IMAGES),
+            ("prune", &remove::IMAGE_PRUNE),
+            ("rm", &remove::RMI),
+            ("remove", &remove::RMI),
+            ("save", &transfer::SAVE),
+            ("tag", &images::TAG),
+            ("unpack", &transfer::UNPACK),
+        ],
+    },
+    Group {
+        name: "system",
+        about: "Manage the store",
+        verbs: &[
+            ("df", &system::DF),
+            ("info", &system::INFO),
+            ("prune", &remove::SYSTEM_PRUNE),
+            ("verify", &system::VERIFY),
+        ],
+    },
+];
+
+/// Names that mean another name of the same group, and are not listed beside it.
+const ALIASES: &[&str] = &["list", "remove"];
+
+/// Runs the verb with this first word.
+pub fn dispatch(context: &Context, first: &str, words: Vec<OsString>) -> Outcome {
+    if let Some((_, verb)) = VERBS.iter().find(|(name, _)| *name == first) {
+        return run_verb(context, verb, words);
+    }
+    let group = GROUPS.iter().find(|group| group.name == first);
+    if let Some(group) = group {
+        return dispatch_in(context, group, words);
+    }
+    if first == "help" {
+        return Ok(output::text(&help())?);
+    }
+    Err(unknown(first, VERBS.iter().map(|(name, _)| *name).chain(GROUPS.iter().map(|group| group.name)), ""))
+}
+
+fn dispatch_in(context: &Context, group: &Group, words: Vec<OsString>) -> Outcome {
+    let mut words = words.into_iter();
+    let Some(second) = words.next() else { return Ok(output::text(&group.help())?) };
+    let second = second.to_string_lossy();
+    if let Some((_, verb)) = group.verbs.iter().find(|(name, _)| *name == second) {
+        return run_verb(context, verb, words.collect());
+    }
+    if matches!(&*second, "--help" | "-h" | "help") {
+        return Ok(output::text(&group.help())?);
+    }
+    Err(unknown(&second, group.listed().map(|(name, _)| name), group.name))
+}
+
+fn unknown(word: &str, known: impl Iterator<Item = &'static str>, group: &str) -> Failure {
+    let command = [PROGRAM, group].join(" ").trim_end().to_owned();
+    let known = known.collect::<Vec<_>>().join(", ");
+    Failure::Usage {
+        text: format!(
+            "{command}: '{word}' is not a {command} command. There are: {known}\nSee '{command} --help'"
+        ),
+        code: 1,
+    }
+}
+
+impl Group {
+    fn listed(&self) -> impl Iterator<Item = (&'static str, &'static Verb)> {
+        self.verbs.iter().copied().filter(|(name, _)| !ALIASES.contains(name))
+    }
+
+    fn help(&self) -> String {
+        let mut text = format!("\nUsage:  {PROGRAM} {} COMMAND\n\n{}\n\nCommands:\n", self.name, self.about);
+        text += &table(self.listed().map(|(name, verb)| (name, verb.syntax.about)));
+        text + &format!("\nRun '{PROGRAM} {} COMMAND --help' for more information on a command.\n", self.name)
+    }
+}
+
+fn table(rows: impl Iterator<Item = (&'static str, &'static str)>) -> String {
+    rows.map(|(name, about)| format!("  {name:11} {about}\n")).collect()
+}
+
+/// The help on all of it.
+pub fn help() -> String {
+    let mut text = format!(
+        "\nUsage:  {PROGRAM} [OPTIONS] COMMAND\n\nImages without a daemon: build, import, save and load them\n\nOptions:\n"
+    );
+    text += &global_flags();
+    text += "\nManagement Commands:\n";
+    text += &table(GROUPS.iter().map(|group| (group.name, group.about)));
+    text += "\nCommands:\n";
+    text += &table(VERBS.iter().map(|(name, verb)| (*name, verb.syntax.about)));
+    text + &format!("\nRun '{PROGRAM} COMMAND --help' for more information on a command.\n")
+}
