@@ -107,7 +107,8 @@ class Target {
 
   abandon(error) {
     this.#chunks.destroy();
-    this.#target.destroy?.(error);
+    // The caller hears of the error from the promise; a stream that nobody listens to must not end the process with it.
+    this.#target.on?.('error', () => {}).destroy?.(error);
   }
 }
 

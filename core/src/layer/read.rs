@@ -366,7 +366,7 @@ impl<R: Read> TarReader<R> {
         name: &str,
     ) -> Result<(u64, Vec<(u64, u64)>, u64)> {
         let wrong = |what: &str| invalid(Path::new(name), what);
-        let (size, segments, stored) = if header.typeflag() == b'S' {
+        let (size, mut segments, stored) = if header.typeflag() == b'S' {
             let mut segments = Vec::new();
             let mut more = header.sparse_segments(&mut segments).map_err(wrong)?;
             while more {
@@ -401,6 +401,8 @@ impl<R: Read> TarReader<R> {
         if end > size || data != stored || i64::try_from(size).is_err() {
             return Err(wrong("its sparse map does not fit its size"));
         }
+        // A hole at the end is written as a segment of nothing.
+        segments.retain(|&(_, length)| length > 0);
         Ok((size, segments, stored))
     }
 

@@ -1,6 +1,10 @@
 //! What layers do, beyond what one module can show.
 
+mod apply;
+mod disk;
+mod malicious;
 mod read;
+mod stack;
 mod tree;
 
 use std::io::{Read, Write};

@@ -1,14 +1,22 @@
 // Sources and targets as a caller would pass them: paths, and streams that may break.
 
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { createReadStream, createWriteStream, open as openDescriptor } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { promisify } from 'node:util';
 
 /** Waits until a stream holds no descriptor any more, whoever closed it. */
 async function close(stream) {
   stream.on('error', () => {}).destroy();
   if (!stream.closed) await finished(stream).catch(() => {});
+}
+
+/** A stream of a file. A pipe may stall, and a read of `fs` that stalls can neither be ended nor closed: a socket's can. */
+async function reading(path) {
+  if (!(await stat(path)).isFIFO()) return createReadStream(path);
+  return new Socket({ fd: await promisify(openDescriptor)(path), readable: true, writable: false });
 }
 
 async function* firstBytes(path, count) {
@@ -44,7 +52,7 @@ function failingTarget(path, count) {
 /** Calls `body` with what the library is to read, and closes it afterwards. */
 export async function withSource({ path, stream = undefined, fd = stream, fail_after: failAfter }, body) {
   if (path !== undefined) return body(path);
-  const source = failAfter === undefined ? createReadStream(fd) : Readable.from(firstBytes(fd, failAfter));
+  const source = failAfter === undefined ? await reading(fd) : Readable.from(firstBytes(fd, failAfter));
   try {
     return await body(source);
   } finally {

@@ -191,7 +191,6 @@ fn parse(text: &str) -> Result<Vec<Case>> {
     for value in values {
         let case: Case = serde_json::from_value(value.clone())
             .map_err(|error| format!("{error} in {}", value.get("name").unwrap_or(&Value::Null)))?;
-        case.steps.iter().try_for_each(|value| step(value).map(drop))?;
         if case.each.is_empty() {
             cases.push(case);
             continue;
@@ -205,6 +204,11 @@ fn parse(text: &str) -> Result<Vec<Case>> {
             let name = if one.name == case.name { format!("{} {suffix}", one.name) } else { one.name };
             cases.push(Case { name, each: Vec::new(), ..one });
         }
+    }
+    for case in &cases {
+        case.steps
+            .iter()
+            .try_for_each(|value| step(value).map(drop).map_err(|why| format!("{}: {why}", case.name)))?;
     }
     Ok(cases)
 }

@@ -31,7 +31,12 @@ pub fn with(kind: &str, bytes: &[u8]) -> Result<Vec<u8>> {
             encoder.write_all(bytes).map_err(text)?;
             encoder.finish().map_err(text)
         }
-        "zstd" => zstd::encode_all(bytes, 3).map_err(text),
+        "zstd" => {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 3).map_err(text)?;
+            encoder.include_checksum(true).map_err(text)?;
+            encoder.write_all(bytes).map_err(text)?;
+            encoder.finish().map_err(text)
+        }
         "bzip2" => {
             let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(6));
             encoder.write_all(bytes).map_err(text)?;

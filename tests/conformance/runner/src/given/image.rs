@@ -30,9 +30,10 @@ struct Image {
 /// `manifest` (merged over the manifest), `damage` or `drop` (`layer`, `config`, `manifest`: a byte of it is flipped, or it is missing) and `diff_ids`
 /// (instead of the right ones).
 pub fn make(spec: &Map<String, Value>) -> Result<Made> {
-    let (key, build): (_, fn(&[Value], &Map<String, Value>) -> Result<Made>) =
-        if spec.contains_key("oci") { ("oci", oci) } else { ("docker", docker) };
-    build(spec[key].as_array().ok_or("the images are a list")?, spec)
+    let oci_layout = spec.contains_key("oci");
+    let images = &spec[if oci_layout { "oci" } else { "docker" }];
+    let images = images.as_array().ok_or("the images are a list")?;
+    if oci_layout { oci(images, spec) } else { docker(images, spec) }
 }
 
 fn merge(base: &mut Value, over: &Value) {
