@@ -1,0 +1,165 @@
+"""Real peers for the tests of this folder: a dockerd of our own, podman, skopeo, umoci, and a Debian root file system.
+
+Nothing is skipped: a peer that is missing is a failure.
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import layerkit
+
+#: Debian's client and daemon: another client may come first in PATH.
+DOCKER = "/usr/bin/docker"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "layerkit-tests"
+
+
+def run(*command: object, check: bool = True, **environment: str) -> str:
+    """What a command printed; its error output is in the failure."""
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+    assert not check or done.returncode == 0, f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+class Docker:
+    """A dockerd in a folder of its own, and its client."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "docker.sock"
+        arguments = ["--data-root", folder / "data", "--exec-root", folder / "exec", "--pidfile", folder / "pid"]
+        arguments += ["-H", f"unix://{self.socket}", "--bridge=none", "--iptables=false", "--ip6tables=false"]
+        self.log = folder / "dockerd.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(["dockerd", *map(str, arguments)], stdout=log, stderr=log)
+        for _ in range(600):
+            assert self.process.poll() is None, self.log.read_text()
+            if self.socket.exists() and self("version", check=False):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"dockerd did not answer:\n{self.log.read_text()}")
+
+    def __call__(self, *arguments: object, check: bool = True) -> str:
+        return run(DOCKER, "-H", f"unix://{self.socket}", *arguments, check=check, DOCKER_BUILDKIT="0")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+    docker = Docker(tmp_path_factory.mktemp("docker"))
+    yield docker
+    docker.stop()
+
+
+@pytest.fixture
+def podman(tmp_path: Path) -> Iterator[list[str]]:
+    """The start of every podman command line."""
+    command = ["podman", "--root", str(tmp_path / "podman"), "--runroot", str(tmp_path / "podman-run")]
+    command += ["--storage-driver", "vfs"]
+    yield command
+    run(*command, "rmi", "--all", "--force", check=False)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[layerkit.Engine]:
+    with layerkit.Engine(root=tmp_path / "store") as engine:
+        yield engine
+        assert engine.system.verify()["problems"] == []
+
+
+@pytest.fixture(scope="session")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tar of a root file system: busybox, and one of everything that a layer can hold."""
+    folder = tmp_path_factory.mktemp("small")
+    root = folder / "root"
+    (root / "bin").mkdir(parents=True)
+    busybox = shutil.which("busybox")
+    assert busybox, "busybox is missing (Debian: busybox-static)"
+    shutil.copy(busybox, root / "bin" / "busybox")
+    for applet in ("sh", "cat", "echo", "true", "rm", "mkdir", "touch", "ln", "chmod", "chown", "mv", "ls"):
+        (root / "bin" / applet).symlink_to("busybox")
+    (root / "etc").mkdir()
+    (root / "etc" / "passwd").write_text("root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n")
+    (root / "etc" / "group").write_text("root:x:0:\nweb:x:34:\nextra:x:50:web\n")
+    (root / "tmp").mkdir(mode=0o777)
+    (root / "tmp").chmod(0o1777)
+    things = root / "things"
+    things.mkdir()
+    (things / "setuid").write_bytes(b"x")
+    os.chown(things / "setuid", 33, 34)
+    (things / "setuid").chmod(0o4755)
+    os.link(things / "setuid", things / "hardlink")
+    (things / "link").symlink_to("/etc/passwd")
+    os.mkfifo(things / "fifo")
+    os.mknod(things / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    (things / ("long-" + "n" * 150)).write_text("long")
+    (things / "ünïcode").write_text("name")
+    (things / "capable").write_bytes(b"y")
+    os.setxattr(things / "capable", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
+    with open(things / "sparse", "wb") as sparse:
+        sparse.seek(5_000_000)
+        sparse.write(b"end")
+    path = folder / "root.tar"
+    run("tar", "--xattrs", "--xattrs-include=*", "--format=pax", "-cf", path, "-C", root, ".")
+    return path
+
+
+@pytest.fixture(scope="session")
+def debian_root() -> Path:
+    """A tar of a minimal Debian, made once for each day and recipe."""
+    recipe = ["--variant=apt", "--include=ca-certificates", "bookworm"]
+    key = hashlib.sha256(repr((recipe, time.strftime("%Y-%W"))).encode()).hexdigest()[:16]
+    path = CACHE / f"debian-{key}.tar"
+    if not path.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}.tar")
+        run("mmdebstrap", "--quiet", recipe[0], recipe[1], recipe[2], fresh)
+        fresh.rename(path)
+    return path
+
+
+def file_system(archive: Path, reference: str, folder: Path) -> dict[str, tuple[object, ...]]:
+    """What an image holds, as skopeo and umoci read it: path to type, mode, owner, link target and content, but no times."""
+    layout = folder / "layout"
+    run("skopeo", "copy", "--quiet", f"docker-archive:{archive}:{reference}", f"oci:{layout}:image")
+    root = folder / "rootfs"
+    run("umoci", "raw", "unpack", "--image", f"{layout}:image", root)
+    return tree(root)
+
+
+def tree(root: Path) -> dict[str, tuple[object, ...]]:
+    """The same of a directory."""
+    found: dict[str, tuple[object, ...]] = {}
+    inodes: dict[int, str] = {}
+    for folder, folders, files in os.walk(root):
+        for name in sorted(folders + files):
+            path = Path(folder) / name
+            info = path.lstat()
+            key = str(path.relative_to(root))
+            what: object = None
+            if stat.S_ISLNK(info.st_mode):
+                what = os.readlink(path)
+            elif stat.S_ISREG(info.st_mode):
+                what = hashlib.sha256(path.read_bytes()).hexdigest()
+            elif stat.S_ISCHR(info.st_mode) or stat.S_ISBLK(info.st_mode):
+                what = info.st_rdev
+            attributes: tuple[tuple[str, bytes], ...] = ()
+            if not stat.S_ISLNK(info.st_mode):
+                names = sorted(name for name in os.listxattr(path) if name.startswith(("security.", "user.")))
+                attributes = tuple((name, os.getxattr(path, name)) for name in names)
+            first = inodes.setdefault(info.st_ino, key) if not path.is_dir() and info.st_nlink > 1 else key
+            found[key] = (stat.S_IFMT(info.st_mode), stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, what, attributes, first)
+    return found
+
+
