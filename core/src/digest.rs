@@ -108,11 +108,6 @@ impl Hasher {
         self.length += bytes.len() as u64;
     }
 
-    /// How many bytes there were so far.
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
     /// The digest of all of them, and how many there were.
     pub fn finish(self) -> (Digest, u64) {
         (Digest(self.sha256.finalize().into()), self.length)
@@ -129,11 +124,6 @@ impl<R: Read> DigestReader<R> {
     /// Hashes what is read from `inner`.
     pub fn new(inner: R) -> Self {
         DigestReader { inner, hasher: Hasher::default() }
-    }
-
-    /// How many bytes were read so far.
-    pub fn length(&self) -> u64 {
-        self.hasher.length()
     }
 
     /// The digest and number of the bytes that were read. What was not read is not in it.
@@ -160,11 +150,6 @@ impl<W: Write> DigestWriter<W> {
     /// Hashes what is written to `inner`.
     pub fn new(inner: W) -> Self {
         DigestWriter { inner, hasher: Hasher::default() }
-    }
-
-    /// How many bytes were written so far.
-    pub fn length(&self) -> u64 {
-        self.hasher.length()
     }
 
     /// The writer below, the digest and the number of bytes.

@@ -97,11 +97,6 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// Whether there is such a file.
-    pub fn has(&self, path: &Path) -> bool {
-        self.items.contains_key(path)
-    }
-
     /// Follows aliases. A chain of them that does not end is none.
     fn resolve(&self, path: &Path) -> PathBuf {
         let mut path = path.to_owned();

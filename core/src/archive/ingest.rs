@@ -43,8 +43,7 @@ pub type Ingested = (PendingBlob, NewLayer);
 
 /// Takes in a layer, stored as it comes.
 pub fn keep(store: &Store, reader: impl Read, progress: &Progress<'_>) -> Result<Ingested> {
-    let (start, reader) = peek(reader)?;
-    let compression = Compression::detect(&start);
+    let (compression, reader) = detect(reader)?;
     let media_type = compression.oci_media_type().ok_or_else(|| {
         Error::new(
             ErrorKind::Unsupported,
@@ -117,17 +116,14 @@ pub fn written(writer: LayerWriter<BlobWriter<'_>>, toc: Toc) -> Result<Ingested
     Ok((blob, new))
 }
 
-/// The first bytes, which tell the compression, and all bytes.
-fn peek<R: Read>(mut reader: R) -> Result<(Vec<u8>, io::Chain<Cursor<Vec<u8>>, R>)> {
-    let mut start = Vec::new();
-    reader.by_ref().take(6).read_to_end(&mut start).context(|| "read layer")?;
-    Ok((start.clone(), Cursor::new(start).chain(reader)))
-}
+/// A stream with its first bytes put back.
+type Whole<R> = io::Chain<Cursor<Vec<u8>>, R>;
 
 /// The compression of a stream, and the stream from its beginning.
-pub fn detect<R: Read>(reader: R) -> Result<(Compression, io::Chain<Cursor<Vec<u8>>, R>)> {
-    let (start, reader) = peek(reader)?;
-    Ok((Compression::detect(&start), reader))
+pub fn detect<R: Read>(mut reader: R) -> Result<(Compression, Whole<R>)> {
+    let mut start = Vec::new();
+    reader.by_ref().take(6).read_to_end(&mut start).context(|| "read layer")?;
+    Ok((Compression::detect(&start), Cursor::new(start).chain(reader)))
 }
 
 type Block = Arc<Vec<u8>>;

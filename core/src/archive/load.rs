@@ -1,5 +1,6 @@
 //! Load: every image of a docker-archive (old and new), an OCI archive or an OCI layout directory.
 
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -130,7 +131,7 @@ fn select(
         };
     };
     let index = match Document::parse(&bytes, &format!("manifest {digest}"))? {
-        Document::Manifest(manifest) => return Ok(Some((digest, bytes, manifest))),
+        Document::Manifest(manifest) => return Ok(Some((digest, bytes, *manifest))),
         Document::Index(index) => index,
     };
     if depth == MAX_NESTING {
@@ -254,48 +255,48 @@ fn collect_layers(
             ));
         }
         for ((descriptor, path), diff_id) in manifest.layers.iter().zip(&image.layers).zip(diff_ids) {
-            let digest = descriptor.digest;
-            if !layers.contains_key(&digest) {
-                match contents.take_layer(path)? {
-                    Some(layer) => {
-                        if layer.0.digest != digest {
-                            return Err(Error::new(
-                                ErrorKind::DigestMismatch,
-                                format!(
-                                    "layer {digest} of the archive is damaged: its bytes give {}",
-                                    layer.0.digest
-                                ),
-                            ));
-                        }
-                        layers.insert(digest, layer);
-                    }
-                    None if store.has_layer(digest, *diff_id)? => {
-                        task.emit(&Event::Layer {
-                            operation: "load",
-                            id: digest.to_string(),
-                            state: LayerState::Exists,
-                            bytes: 0,
-                            total: descriptor.size,
-                        })?;
-                        continue;
-                    }
-                    None => {
-                        return Err(Error::new(
-                            ErrorKind::InvalidImage,
-                            format!("layer {} is not in the archive", path.display()),
-                        ));
-                    }
-                }
-            }
-            if let Some((_, layer)) = layers.get_mut(&digest) {
-                check_diff_id(&path.display().to_string(), layer, *diff_id)?;
-                if !descriptor.media_type.is_empty() {
-                    layer.media_type = descriptor.media_type.clone();
-                }
+            let (_, layer) = match layers.entry(descriptor.digest) {
+                Slot::Occupied(slot) => slot.into_mut(),
+                Slot::Vacant(slot) => match take_layer(store, contents, descriptor, path, *diff_id, task)? {
+                    Some(layer) => slot.insert(layer),
+                    None => continue,
+                },
+            };
+            check_diff_id(&path.display().to_string(), layer, *diff_id)?;
+            if !descriptor.media_type.is_empty() {
+                layer.media_type = descriptor.media_type.clone();
             }
         }
     }
     Ok((found, layers.into_values().collect()))
+}
+
+/// A layer of the archive, checked against its digest; `None` for one that is not in it, but in the store.
+fn take_layer(
+    store: &Store,
+    contents: &mut Contents<'_>,
+    descriptor: &Descriptor,
+    path: &Path,
+    diff_id: Digest,
+    task: &Task,
+) -> Result<Option<Ingested>> {
+    let digest = descriptor.digest;
+    match contents.take_layer(path)? {
+        Some(layer) if layer.0.digest != digest => Err(Error::new(
+            ErrorKind::DigestMismatch,
+            format!("layer {digest} of the archive is damaged: its bytes give {}", layer.0.digest),
+        )),
+        Some(layer) => Ok(Some(layer)),
+        None if store.has_layer(digest, diff_id)? => {
+            let (id, total) = (digest.to_string(), descriptor.size);
+            task.emit(&Event::Layer { operation: "load", id, state: LayerState::Exists, bytes: 0, total })?;
+            Ok(None)
+        }
+        None => Err(Error::new(
+            ErrorKind::InvalidImage,
+            format!("layer {} is not in the archive", path.display()),
+        )),
+    }
 }
 
 fn commit(store: &Store, found: Vec<Found>, layers: Vec<Ingested>, task: &Task) -> Result<Vec<LoadedImage>> {

@@ -1,9 +1,11 @@
 //! RUN: the command in a container, and what it changed as a layer.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 
 use super::stage::Stage;
 use super::steps::changes;
+use super::tar::{missing_directories, new_time};
 use super::{Build, BuildNetwork, cache_key};
 use crate::archive::{Ingested, written};
 use crate::config::PROXY_ARGS;
@@ -13,7 +15,7 @@ use crate::dockerfile::{Command, Instruction};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::{Event, LogStream};
 use crate::fs;
-use crate::layer::{self, LayerWriter};
+use crate::layer::{self, LayerWriter, TarWriter};
 use crate::spec::{RunConfig, variable};
 use crate::store::ContainerFolder;
 
@@ -65,6 +67,7 @@ impl Build<'_> {
         let lease = self.store.lease();
         let mut lowers = stage.snapshots(self.store, &lease, self.task)?;
         lowers.reverse();
+        self.make_working_directory(stage, &folder, &lowers)?;
         self.execute_in(stage, &command, &folder, lowers, n)?;
         let layer = self.take_layer(stage, &folder)?;
         let chain = layer.as_ref().map(|(_, layer)| {
@@ -129,13 +132,34 @@ impl Build<'_> {
         Ok(RunCommand { args, arguments, proxies, network })
     }
 
+    /// A base image may name a working directory that it does not have: Docker makes it in the container.
+    fn make_working_directory(
+        &self,
+        stage: &mut Stage,
+        folder: &ContainerFolder<'_>,
+        lowers: &[PathBuf],
+    ) -> Result<()> {
+        let path = stage.config.config.working_dir.clone();
+        let tree = stage.tree(self.store)?;
+        let items = missing_directories(tree, Path::new(path.trim_start_matches('/')), new_time(self.epoch))?;
+        if items.is_empty() {
+            return Ok(());
+        }
+        let mut tar = TarWriter::new(Vec::new());
+        for item in items.values() {
+            tar.append(&item.entry, &mut std::io::empty())?;
+        }
+        let tar = tar.finish()?;
+        layer::apply_overlay(&folder.upper(), lowers, tree, tar.as_slice(), self.store.limits(), self.task)
+    }
+
     /// Runs the command; another exit code than 0 is `build_failed` with the last lines of its output.
     fn execute_in(
         &self,
         stage: &mut Stage,
         command: &RunCommand,
         folder: &ContainerFolder<'_>,
-        lowers: Vec<std::path::PathBuf>,
+        lowers: Vec<PathBuf>,
         n: u32,
     ) -> Result<()> {
         let config = stage.config.config.clone();

@@ -9,7 +9,7 @@ use super::stage::Stage;
 use crate::archive::{Ingested, written};
 use crate::digest::{Digest, DigestReader};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::layer::{Entry, EntryKind, LayerWriter, TarWriter, Timestamp, Toc};
+use crate::layer::{Entry, EntryKind, LayerWriter, TarWriter, Timestamp, Toc, Tree};
 
 /// An entry of a layer to be made, and where its content is.
 pub struct Item {
@@ -34,7 +34,7 @@ pub fn new_time(epoch: Option<i64>) -> Timestamp {
 
 /// The directories above `path` that are neither in the image nor among the items, added to them. A file in the way is an error.
 pub fn add_parents(
-    stage_tree: &crate::layer::Tree,
+    stage_tree: &Tree,
     items: &mut Items,
     path: &Path,
     owner: (u32, u32),
@@ -64,25 +64,33 @@ pub fn add_parents(
     Ok(())
 }
 
-/// A layer with a directory and its parents where they are missing; `None` when there is nothing to make.
-pub fn directories(build: &Build<'_>, stage: &mut Stage, path: &Path) -> Result<Option<Ingested>> {
-    let tree = stage.tree(build.store)?;
+/// A directory and its parents where the image does not have them. Something else in its place is an error.
+pub fn missing_directories(tree: &Tree, path: &Path, time: Timestamp) -> Result<Items> {
     let path = tree.resolve(path, true)?;
+    let mut items = Items::new();
     match tree.get(&path) {
-        _ if path.as_os_str().is_empty() => return Ok(None),
-        Some(node) if node.is_directory() => return Ok(None),
+        _ if path.as_os_str().is_empty() => {}
+        Some(node) if node.is_directory() => {}
         Some(_) => {
             return Err(Error::new(
                 ErrorKind::BuildFailed,
                 format!("/{} exists and is not a directory", path.display()),
             ));
         }
-        None => {}
+        None => {
+            add_parents(tree, &mut items, &path, (0, 0), time)?;
+            items.insert(path.clone(), Item { entry: new_directory(&path, (0, 0), time), body: None });
+        }
     }
-    let mut items = Items::new();
-    let time = new_time(build.epoch);
-    add_parents(tree, &mut items, &path, (0, 0), time)?;
-    items.insert(path.clone(), Item { entry: new_directory(&path, (0, 0), time), body: None });
+    Ok(items)
+}
+
+/// A layer of these directories; `None` when there is nothing to make.
+pub fn directories(build: &Build<'_>, stage: &mut Stage, path: &Path) -> Result<Option<Ingested>> {
+    let items = missing_directories(stage.tree(build.store)?, path, new_time(build.epoch))?;
+    if items.is_empty() {
+        return Ok(None);
+    }
     write_layer(build, &NoFiles, &items).map(|(layer, _)| Some(layer))
 }
 

@@ -178,11 +178,6 @@ impl ImageConfig {
         }
     }
 
-    /// The ChainID of all its layers; `None` without layers.
-    pub fn chain_id(&self) -> Option<Digest> {
-        self.rootfs.diff_ids.iter().fold(None, |parent, diff_id| Some(Digest::chain(parent, *diff_id)))
-    }
-
     /// Checks what can be checked without its blobs: the root file system is one of layers, and a history, if there is
     /// one, has as many lines with a layer as there are layers.
     pub fn validate(&self) -> Result<()> {

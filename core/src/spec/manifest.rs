@@ -92,7 +92,7 @@ pub struct Index {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Document {
     /// One image.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
     /// Several.
     Index(Index),
 }
@@ -151,7 +151,7 @@ impl Document {
             (false, true) if media_type::is_manifest(&media_type) => {
                 Err(invalid(format!("it is an index, but calls itself {media_type}")))
             }
-            (true, false) => super::parse(bytes, what).map(Document::Manifest),
+            (true, false) => super::parse(bytes, what).map(|manifest| Document::Manifest(Box::new(manifest))),
             (false, true) => super::parse(bytes, what).map(Document::Index),
             (false, false) => Err(invalid("it is neither a manifest nor an index".into())),
         }

@@ -7,8 +7,8 @@ mod change;
 mod config;
 mod manifest;
 
-pub use change::{Changes, apply_changes, join, set_variable, variable};
-pub use config::{Healthcheck, History, ImageConfig, RootFs, RunConfig};
+pub use change::{Changes, apply_changes, join, variable};
+pub use config::{Healthcheck, History, ImageConfig, RunConfig};
 pub use manifest::{Descriptor, Document, Index, Manifest};
 
 use serde::de::DeserializeOwned;

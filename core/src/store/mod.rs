@@ -15,10 +15,12 @@ mod presence;
 mod remove;
 mod report;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod verify;
 
-pub use blobs::{Blob, BlobWriter, PendingBlob};
+pub use blobs::{BlobWriter, PendingBlob};
 pub use containers::ContainerFolder;
 pub use db::Sql;
 pub use images::{ImageRecord, NewImage, NewLayer, StoredLayer};
@@ -27,7 +29,6 @@ pub use report::{
     DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem, PruneOptions, PruneReport,
     RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
 };
-pub use snapshots::Snapshot;
 
 use std::path::{Path, PathBuf};
 

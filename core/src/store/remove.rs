@@ -68,9 +68,11 @@ impl Store {
         let by_name = !is_id_prefix(id, image);
         if by_name {
             let name = image.parse::<Reference>()?.with_default_tag();
-            if !options.force && is_single(&names) {
-                if let Some((container, _)) = self.containers_of(db, id)?.first() {
-                    return Err(Error::new(
+            if !options.force
+                && is_single(&names)
+                && let Some((container, _)) = self.containers_of(db, id)?.first()
+            {
+                return Err(Error::new(
                         ErrorKind::Conflict,
                         format!(
                             "conflict: unable to remove repository reference \"{image}\" (must force) - container \
@@ -80,7 +82,6 @@ impl Store {
                     )
                     .with("image", id.to_string())
                     .with("container", container.as_str()));
-                }
             }
             self.untag(db, &name, report)?;
             let mut left: Vec<_> = names.into_iter().filter(|other| *other != name).collect();

@@ -20,8 +20,6 @@ use crate::task::Task;
 /// An unpacked layer in overlayfs's form.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// ChainID of the layer and all below.
-    pub chain_id: Digest,
     /// Its directory.
     pub path: PathBuf,
 }
@@ -43,7 +41,7 @@ impl Store {
         })?;
         let Some((folder, boot)) = row else { return Ok(None) };
         let path = self.snapshot_path(folder).join("fs");
-        Ok((boot == boot_id()? && fs::stat(&path)?.is_some()).then_some(Snapshot { chain_id, path }))
+        Ok((boot == boot_id()? && fs::stat(&path)?.is_some()).then_some(Snapshot { path }))
     }
 
     /// The snapshots of these layers (lowest first), unpacking those that are missing, leased; lowest first.
@@ -130,7 +128,7 @@ impl Store {
                 "INSERT INTO snapshots (chain_id, folder, size, boot) VALUES (?, ?, ?, ?)",
                 params![chain_id, path.0, size as i64, boot],
             )?;
-            Ok(Snapshot { chain_id, path: path.1.join("fs") })
+            Ok(Snapshot { path: path.1.join("fs") })
         })
     }
 
