@@ -63,8 +63,9 @@ function perform(begin, { signal, onProgress }, stream) {
       operation = begin(listener, onProgress !== undefined);
     } catch (error) {
       if (error instanceof LayerkitError) throw error;
-      // The native side found an argument of the wrong type before anything began.
-      throw invalidArgument(error.message, { cause: error });
+      // Nothing began: an argument has the wrong type, or (`GenericFailure`) Node refused what an operation needs.
+      const code = error.code === 'GenericFailure' ? 'internal' : 'invalid_argument';
+      throw new LayerkitError(code, error.message, { cause: error });
     }
     signal?.addEventListener('abort', cancel, { once: true });
     stream?.start(operation);

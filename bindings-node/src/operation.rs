@@ -214,10 +214,10 @@ pub fn start<T: Serialize>(
         .callee_handled::<false>()
         .build_callback(|context| Ok(FnArgs::from((context.value.kind, context.value.payload))))?;
     let (port, slot) = (Arc::new(port), Arc::new(Slot::default()));
+    remember(env, &slot)?;
     if let Err(error) = launch(Arc::clone(&port), &slot, events, body) {
         report(&port, &Err::<(), _>(error));
     }
-    remember(env, &slot)?;
     Ok(Operation(slot))
 }
 
