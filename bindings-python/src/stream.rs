@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use layerkit::{CancelToken, Error, ErrorKind, Source, Target};
 use pyo3::exceptions::{PyBlockingIOError, PyTypeError, PyValueError};
@@ -10,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::operation::{Operation, Raised};
+use crate::operation::{Caller, Operation};
 
 /// What one call of a file object's `read` is asked for.
 const CHUNK: usize = 1 << 18;
@@ -34,11 +35,11 @@ pub fn source(object: &Bound<'_, PyAny>, operation: &Operation) -> PyResult<Sour
     // `read` of a buffered object insists on a full buffer, and would sit on what a slow pipe already gave.
     let method = if is_instance(object, "BufferedIOBase")? { "read1" } else { "read" };
     Ok(Source::Stream(Box::new(Reader {
-        object: object.clone().unbind(),
+        object: Arc::new(object.clone().unbind()),
         method,
         wait,
         cancel: operation.token().clone(),
-        raised: operation.raised().clone(),
+        caller: operation.caller(),
         chunk: Vec::new(),
         at: 0,
     })))
@@ -61,9 +62,9 @@ pub fn target(object: &Bound<'_, PyAny>, operation: &Operation) -> PyResult<Targ
         return Ok(Target::Fd(descriptor(object)?));
     }
     Ok(Target::Stream(Box::new(Writer {
-        object: object.clone().unbind(),
+        object: Arc::new(object.clone().unbind()),
         raw: is_instance(object, "RawIOBase")?,
-        raised: operation.raised().clone(),
+        caller: operation.caller(),
     })))
 }
 
@@ -102,11 +103,11 @@ fn descriptor(file: &Bound<'_, PyAny>) -> PyResult<OwnedFd> {
 }
 
 struct Reader {
-    object: Py<PyAny>,
+    object: Arc<Py<PyAny>>,
     method: &'static str,
     wait: Option<OwnedFd>,
     cancel: CancelToken,
-    raised: Raised,
+    caller: Caller,
     chunk: Vec<u8>,
     at: usize,
 }
@@ -119,8 +120,9 @@ impl Reader {
         if self.cancel.is_cancelled() {
             return Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled").into_io());
         }
-        let read = self.raised.attached(|py| {
-            let data = self.object.call_method1(py, self.method, (CHUNK,))?.into_bound(py);
+        let (object, method) = (Arc::clone(&self.object), self.method);
+        let read = self.caller.call(move |py| {
+            let data = object.call_method1(py, method, (CHUNK,))?.into_bound(py);
             if data.is_none() {
                 return Err(PyBlockingIOError::new_err("the stream is not blocking and has nothing to read"));
             }
@@ -147,19 +149,20 @@ impl Read for Reader {
 }
 
 struct Writer {
-    object: Py<PyAny>,
+    object: Arc<Py<PyAny>>,
     raw: bool,
-    raised: Raised,
+    caller: Caller,
 }
 
 impl Write for Writer {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let written = self.raised.attached(|py| {
-            let answer = self.object.call_method1(py, "write", (PyBytes::new(py, data),))?;
+        let (object, raw, data) = (Arc::clone(&self.object), self.raw, data.to_vec());
+        let written = self.caller.call(move |py| {
+            let answer = object.call_method1(py, "write", (PyBytes::new(py, &data),))?;
             match answer.extract::<Option<usize>>(py)? {
                 Some(count) if count <= data.len() => Ok(count),
                 Some(_) => Err(PyValueError::new_err("write() of the stream says it wrote more than it got")),
-                None if self.raw => Err(PyBlockingIOError::new_err("the stream is not blocking and is full")),
+                None if raw => Err(PyBlockingIOError::new_err("the stream is not blocking and is full")),
                 // An object that answers nothing took it all: only raw files take a part.
                 None => Ok(data.len()),
             }
@@ -168,8 +171,9 @@ impl Write for Writer {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.raised.attached(|py| {
-            let object = self.object.bind(py);
+        let object = Arc::clone(&self.object);
+        let flushed = self.caller.call(move |py| {
+            let object = object.bind(py);
             if object.hasattr("flush")? { object.call_method0("flush").map(drop) } else { Ok(()) }
         });
         flushed.map_err(Error::into_io)

@@ -71,7 +71,13 @@ def test_an_error_survives_pickling(kind: type[layerkit.LayerkitError]) -> None:
 
 
 def test_a_failed_build_tells_where() -> None:
-    fields = {"line": 4, "instruction": "RUN", "command": "false", "exit_code": 1, "output_tail": "x\n"}
+    fields: dict[str, int | str] = {
+        "line": 4,
+        "instruction": "RUN",
+        "command": "false",
+        "exit_code": 1,
+        "output_tail": "x\n",
+    }
     error = errors.from_core("build_failed", "step 4", fields)
     assert isinstance(error, layerkit.BuildFailed)
     assert (error.line, error.instruction, error.command) == (4, "RUN", "false")
@@ -118,7 +124,7 @@ def test_values_the_core_does_not_know_are_invalid_arguments(engine: layerkit.En
     with pytest.raises(layerkit.InvalidArgument, match="tarball"):
         engine.images.save("x", tmp_path / "x", format="tarball")  # type: ignore[arg-type]
     with pytest.raises(layerkit.InvalidArgument, match="entrie"):
-        layerkit.Engine(tmp_path / "other", {"entrie": 1})  # type: ignore[typeddict-unknown-key]
+        layerkit.Engine(tmp_path / "other", {"entrie": 1})  # type: ignore
     with pytest.raises(layerkit.InvalidArgument):
         engine.images.list(filters={"no such filter": True})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -93,13 +94,12 @@ def test_several_threads_use_one_engine(engine: layerkit.Engine) -> None:
     assert engine.system.verify()["problems"] == []
 
 
-def test_events_come_from_another_thread_before_the_call_returns(engine: layerkit.Engine) -> None:
+def test_events_come_in_the_thread_that_made_the_call(engine: layerkit.Engine) -> None:
     seen: list[tuple[int, layerkit.Event]] = []
     engine.images.import_image(
         root_file_system(), name="a:1", on_event=lambda event: seen.append((threading.get_ident(), event))
     )
-    assert seen
-    assert all(thread != threading.get_ident() for thread, _ in seen)
+    assert {thread for thread, _ in seen} == {threading.get_ident()}
     assert seen[-1][1]["event"] == "image_loaded"
     assert seen[-1][1]["name"] == "a:1"
 
@@ -195,6 +195,29 @@ def test_ctrl_c_ends_the_operation_before_it_comes_out(engine: layerkit.Engine, 
     assert not [task for task in Path("/proc/self/task").iterdir() if (task / "comm").read_text() == "layerkit\n"]
     assert engine.images.list() == []
     assert engine.system.verify()["problems"] == []
+
+
+def test_ctrl_c_interrupts_a_stream_that_blocks(engine: layerkit.Engine) -> None:
+    here, there = socket.socketpair()
+    with here, there, here.makefile("rb") as source:
+        there.sendall(b"x" * 100)
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            engine.images.import_image(source)
+        assert time.monotonic() - started < 5
+    timer.join()
+    assert engine.images.list() == []
+
+
+def test_ctrl_c_stops_a_callback(engine: layerkit.Engine) -> None:
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        engine.images.import_image(root_file_system(), on_event=lambda event: time.sleep(30))
+    timer.join()
+    assert engine.images.list() == []
 
 
 def test_ctrl_c_in_a_script_ends_it_with_a_traceback(tmp_path: Path) -> None:

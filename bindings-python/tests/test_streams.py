@@ -262,4 +262,4 @@ def test_a_file_that_is_closed_is_refused(engine: layerkit.Engine, tmp_path: Pat
 
 def test_a_write_only_file_cannot_be_read(engine: layerkit.Engine, tmp_path: Path) -> None:
     with (tmp_path / "x").open("wb") as source, pytest.raises((io.UnsupportedOperation, TypeError)):
-        engine.images.import_image(source)  # type: ignore[arg-type]
+        engine.images.import_image(source)

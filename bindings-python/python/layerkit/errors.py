@@ -265,7 +265,7 @@ class Cancelled(LayerkitError):
 
 
 class CallbackFailed(LayerkitError):
-    """A callback failed without an exception of its own: the interpreter is shutting down."""
+    """A callback failed. Other languages report it; in Python what the callback raised comes out instead."""
 
     code = "callback"
 

@@ -159,9 +159,9 @@ class Images:
     """The images of a store.
 
     An image is given as a name, an ID or an unambiguous prefix of one, or as an `Image`.
-    Long operations take `on_event`, called with each `Event` from another thread, and `cancel`, a `CancelToken`. Ctrl-C
-    in the main thread cancels them too (with the token, if one was given); either way they have ended when the call
-    returns.
+    Long operations take `on_event`, called with each `Event` in the thread that made the call, and `cancel`, a
+    `CancelToken`. Ctrl-C in the main thread cancels them too (with the token, if one was given); either way they have
+    ended when the call comes back.
     """
 
     def __init__(self, engine: Engine) -> None:
