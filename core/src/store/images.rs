@@ -265,12 +265,13 @@ impl Store {
         Toc::from_bytes(&bytes).context(|| format!("table of contents of layer {diff_id}"))
     }
 
-    /// Names of an image, as the store keeps them, sorted.
+    /// Names of an image, sorted as they are shown.
     pub fn names(&self, db: &Connection, id: Digest) -> Result<Vec<Reference>> {
-        let names = db.rows("SELECT name FROM names WHERE image = ? ORDER BY name", [id], |row| {
-            row.get::<_, String>(0)
-        })?;
-        names.iter().map(|name| name.parse()).collect()
+        let names =
+            db.rows("SELECT name FROM names WHERE image = ?", [id], |row| row.get::<_, String>(0))?;
+        let mut names = names.iter().map(|name| name.parse()).collect::<Result<Vec<Reference>>>()?;
+        names.sort_by_cached_key(Reference::to_string);
+        Ok(names)
     }
 
     /// All names of a repository with their images.

@@ -87,7 +87,22 @@ impl Store {
     }
 
     /// Hands a layer's tar to `work`, which has to read all of it, and checks blob and DiffID afterwards.
+    /// `digest_mismatch` when the blob is damaged.
     pub fn read_layer<T>(
+        &self,
+        layer: &StoredLayer,
+        work: impl FnOnce(&mut dyn std::io::Read) -> Result<T>,
+    ) -> Result<T> {
+        let result = self.read_tar(layer, work);
+        if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidImage) {
+            // A damaged blob shows as a bad stream before its digest is known.
+            let mut blob = self.blob(layer.digest)?.reader();
+            std::io::copy(&mut blob, &mut std::io::sink()).context(|| "read layer")?;
+        }
+        result
+    }
+
+    fn read_tar<T>(
         &self,
         layer: &StoredLayer,
         work: impl FnOnce(&mut dyn std::io::Read) -> Result<T>,
