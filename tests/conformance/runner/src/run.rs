@@ -300,14 +300,15 @@ fn in_step(place: &str) -> impl FnOnce(Problem) -> Problem + '_ {
     move |problem| Problem { text: format!("{place}: {}", problem.text), ..problem }
 }
 
-/// Files that an operation should have taken away: what `core/src/fs.rs` writes before it renames, unfinished
-/// downloads, and the folders of containers.
+/// Files that an operation should have taken away: what `core/src/fs.rs` writes before it renames, what stands in the
+/// store's temporary places, and the folders of containers.
 fn leftovers(folder: &Path, left: &mut Vec<String>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
-        let within = folder.file_name().is_some_and(|folder| folder == "partial" || folder == "containers");
+        let place = folder.file_name().unwrap_or_default();
+        let within = ["partial", "containers", "tmp"].iter().any(|name| place == *name);
         if name.starts_with(".layerkit-") || (within && folder.parent().is_some_and(is_store)) {
             left.push(path.display().to_string());
         } else if path.is_dir() && !path.is_symlink() {
