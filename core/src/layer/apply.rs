@@ -11,13 +11,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::entry::{Entry, EntryKind, Timestamp, Whiteout, display, invalid};
+use super::entry::{Entry, EntryKind, Timestamp, Whiteout, display, invalid, no_target};
 use super::place::{Before, Placer, set_time};
 use super::read::TarReader;
-use super::rooted::{self, ITSELF, Root};
+use super::rooted::{self, Changed, ITSELF, Root};
 use crate::config::Limits;
 use crate::error::{Error, Result, ResultExt};
 use crate::task::Task;
@@ -107,63 +107,38 @@ pub(super) fn path_error(entry: &Path, error: Errno) -> Error {
     }
 }
 
-/// A hard link that cannot be made.
-pub(super) fn no_target(entry: &Entry, why: &str) -> Error {
-    invalid(&entry.path, format!("it is a hard link to {}, which {why}", display(&entry.link)))
-}
-
-/// The times that directories get once all is in them.
+/// The times that directories get once all is in them, by their inodes: a path may come to lead somewhere else.
 #[derive(Default)]
-pub(super) struct DirectoryTimes {
-    /// Directories that the layer does not list, with the time they had, and which was the first to be found.
-    found: HashMap<PathBuf, (usize, Timestamp)>,
-    listed: HashMap<PathBuf, Timestamp>,
-}
+pub(super) struct DirectoryTimes(HashMap<(u64, u64), (PathBuf, Timestamp)>);
 
 impl DirectoryTimes {
-    /// A directory that changes only because something is made in it: it gets its time back, unless it is listed.
-    pub fn found(&mut self, path: &Path, mtime: Timestamp) {
-        if !self.found.contains_key(path) && !self.listed.contains_key(path) {
-            self.found.insert(path.to_owned(), (self.found.len(), mtime));
-        }
+    /// A directory that changes only because something is made in it: it gets back the time it had.
+    pub fn restore(&mut self, path: &Path, stat: &Stat) {
+        let before = || (path.to_owned(), mtime_of(stat));
+        self.0.entry((stat.st_dev, stat.st_ino)).or_insert_with(before);
     }
 
-    pub fn listed(&mut self, path: &Path, mtime: Timestamp) {
-        self.listed.insert(path.to_owned(), mtime);
+    /// A directory of the layer: it gets this time.
+    pub fn later(&mut self, path: &Path, stat: &Stat, mtime: Timestamp) {
+        self.0.insert((stat.st_dev, stat.st_ino), (path.to_owned(), mtime));
     }
 
-    /// Sets them. One path may have two names here: the first one's time was the true one, and a listed one beats it.
+    /// Sets them. What is not there any more was replaced later in the layer.
     pub fn set(&self, root: &Root) -> Result<()> {
-        // What is not there any more was replaced later in the layer.
-        let gone = |error: Errno| matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP);
-        let itself = OsStr::new(ITSELF);
-        let mut found: Vec<_> = self.found.iter().collect();
-        found.sort_by_key(|(_, (order, _))| std::cmp::Reverse(*order));
-        for (path, (_, mtime)) in found {
-            match root.directory(path).and_then(|directory| set_time(directory, itself, *mtime)) {
-                Err(error) if gone(error) => {}
-                other => other.context(|| format!("set times of {}", display(path)))?,
-            }
-        }
-        let mut listed: Vec<_> = self.listed.iter().collect();
-        listed.sort();
-        let mut parent: Option<(&Path, OwnedFd)> = None;
-        for (path, mtime) in listed {
-            let what = || format!("set times of {}", display(path));
-            let Some((above, name)) = path.parent().zip(path.file_name()) else {
-                set_time(root.as_fd(), itself, *mtime).context(what)?;
-                continue;
+        let mut all: Vec<_> = self.0.iter().map(|(inode, (path, mtime))| (path, inode, mtime)).collect();
+        all.sort();
+        for (path, inode, mtime) in all {
+            let set = || -> rustix::io::Result<()> {
+                let directory = root.directory(path)?;
+                let stat = rustix::fs::fstat(&directory)?;
+                if (stat.st_dev, stat.st_ino) == *inode {
+                    set_time(&directory, OsStr::new(ITSELF), *mtime)?;
+                }
+                Ok(())
             };
-            if parent.as_ref().is_none_or(|(last, _)| *last != above) {
-                parent = match root.directory(above) {
-                    Err(error) if gone(error) => None,
-                    other => Some((above, other.context(what)?)),
-                };
-            }
-            let Some((_, directory)) = &parent else { continue };
-            let found = rooted::stat(directory, name).context(what)?;
-            if found.is_some_and(|found| rooted::file_type(&found) == FileType::Directory) {
-                set_time(directory, name, *mtime).context(what)?;
+            match set() {
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                other => other.context(|| format!("set times of {}", display(path)))?,
             }
         }
         Ok(())
@@ -198,13 +173,13 @@ impl Flat {
     /// Remembers the time of a directory that is about to change. Gives its inode.
     fn remember(&mut self, directory: impl AsFd, path: &Path) -> Result<u64> {
         let stat = rustix::fs::fstat(directory).context(|| format!("stat {}", display(path)))?;
-        self.times.found(path, mtime_of(&stat));
+        self.times.restore(path, &stat);
         Ok(stat.st_ino)
     }
 }
 
 /// The time of the last change of content.
-pub(super) fn mtime_of(stat: &rustix::fs::Stat) -> Timestamp {
+pub(super) fn mtime_of(stat: &Stat) -> Timestamp {
     Timestamp { seconds: stat.st_mtime, nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0) }
 }
 
@@ -238,7 +213,8 @@ impl View for Flat {
 
     fn root(&mut self, placer: &mut Placer<'_>, entry: &Entry) -> Result<()> {
         placer.attributes_of_directory(self.root.as_fd(), OsStr::new(ITSELF), entry, true)?;
-        self.times.listed(&entry.path, entry.mtime);
+        let stat = rustix::fs::fstat(self.root.as_fd()).context(|| "stat the root")?;
+        self.times.later(&entry.path, &stat, entry.mtime);
         Ok(())
     }
 
@@ -252,8 +228,11 @@ impl View for Flat {
         let mut changed = Vec::new();
         let opened = self.root.make_directory(path, &mut changed);
         let directory = opened.map_err(|error| path_error(&entry.path, error))?;
-        for (path, before) in changed {
-            self.times.found(&path, before.as_ref().map(mtime_of).unwrap_or_default());
+        for Changed { path, stat, made } in changed {
+            match made {
+                true => self.times.later(&path, &stat, Timestamp::default()),
+                false => self.times.restore(&path, &stat),
+            }
         }
         let inode = self.remember(&directory, path)?;
         let parent = Rc::new(Parent { directory, path: path.to_owned(), inode, merged: false });
@@ -278,11 +257,12 @@ impl View for Flat {
     }
 
     fn placed(&mut self, parent: &Parent, entry: &Entry, before: Before) -> Result<()> {
-        if let Some(name) = entry.path.file_name() {
-            self.made.insert(self.key(parent.inode, name));
-        }
-        if entry.kind == EntryKind::Directory {
-            self.times.listed(&entry.path, entry.mtime);
+        let name = entry.path.file_name().unwrap_or_default();
+        self.made.insert(self.key(parent.inode, name));
+        if entry.kind == EntryKind::Directory
+            && let Some(stat) = rooted::stat(&parent.directory, name).context(|| "stat a new directory")?
+        {
+            self.times.later(&entry.path, &stat, entry.mtime);
         }
         if matches!(before, Before::Directory | Before::Other) {
             // The open directory may have gone, or a link on the way to it.

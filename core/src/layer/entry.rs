@@ -125,6 +125,14 @@ pub(super) fn invalid(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidImage, format!("{}: {what}", display(path)))
 }
 
+/// A hard link that cannot be made.
+pub(super) fn no_target(entry: &Entry, why: &str) -> Error {
+    invalid(&entry.path, format!("it is a hard link to {}, which {why}", display(&entry.link)))
+}
+
+/// Why a hard link is refused that would replace a directory with something in it.
+pub(super) const INSIDE: &str = "is inside of what it replaces";
+
 /// A path for messages: the root has a name, and control characters do not reach a terminal.
 pub(super) fn display(path: &Path) -> String {
     if path.as_os_str().is_empty() {

@@ -12,8 +12,8 @@ use std::rc::Rc;
 use rustix::fs::{FileType, Mode, Stat};
 use rustix::io::Errno;
 
-use super::apply::{DirectoryTimes, Parent, View, apply, no_target, path_error};
-use super::entry::{Entry, EntryKind, Whiteout, display};
+use super::apply::{DirectoryTimes, Parent, View, apply, path_error};
+use super::entry::{Entry, EntryKind, INSIDE, Timestamp, Whiteout, display, no_target};
 use super::place::{Before, Placer};
 use super::rooted::{self, ITSELF, Root};
 use super::tree::{Node, SYMLINKS_MAX, Tree, names};
@@ -89,13 +89,21 @@ impl Overlay<'_> {
         if let Some(node) = self.lower.get(Path::new("")) {
             let mut placer = Placer::new(task);
             placer.attributes_of_directory(self.upper.as_fd(), OsStr::new(ITSELF), &node.entry, false)?;
-            self.times.found(Path::new(""), node.entry.mtime);
+            self.later(Path::new(""), node.entry.mtime)?;
         }
         Ok(())
     }
 
     fn stat(&self, path: &Path) -> Result<Option<Stat>> {
         self.upper.stat(path).context(|| format!("stat {}", display(path)))
+    }
+
+    /// Gives a directory of this layer its time once all is in it.
+    fn later(&mut self, path: &Path, mtime: Timestamp) -> Result<()> {
+        if let Some(stat) = self.stat(path)? {
+            self.times.later(path, &stat, mtime);
+        }
+        Ok(())
     }
 
     /// Follows a path to a directory. What is not there is kept as given: it is to be made.
@@ -178,7 +186,7 @@ impl Overlay<'_> {
             let (above, name) = (directory.parent().unwrap_or(Path::new("")), directory.file_name());
             let above = self.upper.directory(above).context(what)?;
             placer.directory(above.as_fd(), name.unwrap_or_default(), &entry)?;
-            self.times.found(directory, entry.mtime);
+            self.later(directory, entry.mtime)?;
             if anew && below.is_some() {
                 self.mark_opaque(directory)?;
                 through = false;
@@ -265,8 +273,7 @@ impl View for Overlay<'_> {
 
     fn root(&mut self, placer: &mut Placer<'_>, entry: &Entry) -> Result<()> {
         placer.attributes_of_directory(self.upper.as_fd(), OsStr::new(ITSELF), entry, true)?;
-        self.times.listed(&entry.path, entry.mtime);
-        Ok(())
+        self.later(&entry.path, entry.mtime)
     }
 
     fn parent(&mut self, placer: &mut Placer<'_>, entry: &Entry) -> Result<Rc<Parent>> {
@@ -298,6 +305,10 @@ impl View for Overlay<'_> {
             other => other.map_err(|error| path_error(&entry.path, error))?,
         };
         let path = place.path.join(target);
+        let own = parent.path.join(name);
+        if path != own && path.starts_with(&own) {
+            return Err(no_target(entry, INSIDE));
+        }
         let mut linked = None;
         match self.stat(&path)? {
             Some(found) if is_whiteout(&found) => return Err(no_target(entry, "is not there")),
@@ -331,7 +342,7 @@ impl View for Overlay<'_> {
             EntryKind::Directory => Err(no_target(entry, "is a directory")),
             EntryKind::File => {
                 let before = placer.copy(directory, name, &copied, self.open_below(&path)?)?;
-                self.copies.insert(path, parent.path.join(name));
+                self.copies.insert(path, own);
                 Ok(before)
             }
             _ => placer.special(directory, name, &copied),
@@ -351,7 +362,7 @@ impl View for Overlay<'_> {
             self.copies.retain(|_, copy| !copy.starts_with(&path));
         }
         if entry.kind == EntryKind::Directory {
-            self.times.listed(&path, entry.mtime);
+            self.later(&path, entry.mtime)?;
             // What this layer had there hid the lower directory, or was its whiteout; the new one would let it through.
             if before == Before::Other && below.is_some_and(Node::is_directory) {
                 self.mark_opaque(&path)?;

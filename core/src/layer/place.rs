@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::entry::{Entry, EntryKind, Timestamp, display};
+use super::entry::{Entry, EntryKind, INSIDE, Timestamp, display, no_target};
 use super::read::TarReader;
 use super::rooted;
-use crate::error::{Error, Result, ResultExt};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::Event;
 use crate::task::Task;
 
@@ -47,7 +47,7 @@ impl<'a> Placer<'a> {
 
     /// Says what could not be kept, if anything.
     pub fn report(&self) -> Result<()> {
-        let mut warn = |count: u64, what: &str| {
+        let warn = |count: u64, what: &str| {
             if count == 0 {
                 return Ok(());
             }
@@ -194,7 +194,13 @@ impl<'a> Placer<'a> {
                     (Some(a), Some(b)) => (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino),
                     _ => false,
                 };
-                if same { Ok(Before::Merged) } else { Ok(self.create(parent, name, entry, link)?.1) }
+                if same {
+                    return Ok(Before::Merged);
+                }
+                match self.create(parent, name, entry, link) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => Err(no_target(entry, INSIDE)),
+                    other => other.map(|(_, before)| before),
+                }
             }
             Err(error) => Err(Error::io(format!("link {}", display(&entry.path)), error)),
         }

@@ -29,6 +29,14 @@ pub(super) struct Root {
     openat2: Cell<bool>,
 }
 
+/// A directory that changed because a path was made, with its attributes before that.
+pub(super) struct Changed {
+    pub path: PathBuf,
+    pub stat: Stat,
+    /// Whether it is itself one that was made.
+    pub made: bool,
+}
+
 impl Root {
     /// Opens a root. Symlinks in `path` itself are the caller's and are followed.
     pub fn open(path: &Path) -> Result<Root> {
@@ -68,8 +76,7 @@ impl Root {
 
     /// The text of the symlink at such a path.
     pub fn read_link(&self, path: &Path) -> Result<PathBuf> {
-        let target = rustix::fs::readlinkat(&self.directory, path, Vec::new())?;
-        Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
+        read_link(&self.directory, path.as_os_str())
     }
 
     /// The root itself.
@@ -92,8 +99,8 @@ impl Root {
     }
 
     /// Like [`Root::directory`], but makes what is missing as [`IMPLICIT_MODE`] says, and
-    /// adds what it made to `changed`, and before it the directory that this changed with its attributes.
-    pub fn make_directory(&self, path: &Path, changed: &mut Vec<(PathBuf, Option<Stat>)>) -> Result<OwnedFd> {
+    /// adds to `changed` what it made and what that changed.
+    pub fn make_directory(&self, path: &Path, changed: &mut Vec<Changed>) -> Result<OwnedFd> {
         match self.directory(path) {
             Err(Errno::NOENT) => self.walk(path, Some(changed)),
             other => other,
@@ -101,7 +108,7 @@ impl Root {
     }
 
     /// Opens a directory component by component.
-    fn walk(&self, path: &Path, mut changed: Option<&mut Vec<(PathBuf, Option<Stat>)>>) -> Result<OwnedFd> {
+    fn walk(&self, path: &Path, mut changed: Option<&mut Vec<Changed>>) -> Result<OwnedFd> {
         // The directories from below the root to where the walk stands, so that `..` needs no lookup.
         let mut stack: Vec<(OwnedFd, OsString)> = Vec::new();
         let mut rest = names(path);
@@ -115,10 +122,16 @@ impl Root {
             let mut opened = rustix::fs::openat(here, &name, COMPONENT, Mode::empty());
             if let (Err(Errno::NOENT), Some(changed)) = (&opened, &mut changed) {
                 let above: PathBuf = stack.iter().map(|(_, name)| name).collect();
-                changed.push((above.clone(), Some(rustix::fs::fstat(here)?)));
+                changed.push(Changed { path: above.clone(), stat: rustix::fs::fstat(here)?, made: false });
                 make_implicit(here, &name)?;
-                changed.push((above.join(&name), None));
                 opened = rustix::fs::openat(here, &name, COMPONENT, Mode::empty());
+                if let Ok(opened) = &opened {
+                    changed.push(Changed {
+                        path: above.join(&name),
+                        stat: rustix::fs::fstat(opened)?,
+                        made: true,
+                    });
+                }
             }
             let opened = opened?;
             match file_type(&rustix::fs::fstat(&opened)?) {
@@ -128,8 +141,7 @@ impl Root {
                     if symlinks > SYMLINKS_MAX {
                         return Err(Errno::LOOP);
                     }
-                    let target = rustix::fs::readlinkat(&opened, c"", Vec::new())?;
-                    let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+                    let target = read_link(&opened, OsStr::new(""))?;
                     if target.has_root() {
                         stack.clear();
                     }
@@ -168,6 +180,12 @@ pub(super) fn stat(directory: impl AsFd, name: &OsStr) -> Result<Option<Stat>> {
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The text of a symlink.
+pub(super) fn read_link(directory: impl AsFd, name: &OsStr) -> Result<PathBuf> {
+    let target = rustix::fs::readlinkat(directory, name, Vec::new())?;
+    Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
 }
 
 /// The names in a directory, sorted by their bytes. `directory` has to be open for reading.

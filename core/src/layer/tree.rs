@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 
-use super::entry::{Entry, EntryKind, Whiteout, display, invalid};
+use super::entry::{Entry, EntryKind, INSIDE, Whiteout, display, invalid, no_target};
 use super::toc::Toc;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -258,16 +258,16 @@ impl Tree {
 
     /// Puts a hard link in: another name for what it links to, wherever that came from.
     fn put_hardlink(&mut self, layer: u32, placed: Entry, given: &Entry) -> Result<bool> {
-        let wrong = |what: &str| {
-            invalid(&given.path, format!("it is a hard link to {}, which {what}", display(&given.link)))
-        };
         let target = self.resolve(&given.link, false)?;
-        let node = self.get(&target).ok_or_else(|| wrong("is not there"))?;
+        let node = self.get(&target).ok_or_else(|| no_target(given, "is not there"))?;
         if node.is_directory() {
-            return Err(wrong("is a directory"));
+            return Err(no_target(given, "is a directory"));
         }
         if target == placed.path {
             return Ok(false);
+        }
+        if target.starts_with(&placed.path) {
+            return Err(no_target(given, INSIDE));
         }
         let linked = Node {
             entry: Entry { path: placed.path, ..node.entry.clone() },

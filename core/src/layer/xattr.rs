@@ -16,8 +16,14 @@ pub(super) fn is_of_overlay(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b"trusted.overlay.") || name.as_bytes().starts_with(b"user.overlay.")
 }
 
-/// Whether an attribute belongs into a layer: labels and measurements are the machine's that made them.
-fn belongs_into_layer(name: &OsStr) -> bool {
+/// Extended attributes by name.
+pub(super) type Xattrs = BTreeMap<OsString, Vec<u8>>;
+
+/// Whether an attribute belongs into a layer: not overlay's own, nor labels and measurements of the machine.
+pub(super) fn belongs_into_layer(name: &OsStr) -> bool {
+    if is_of_overlay(name) {
+        return false;
+    }
     let name = name.as_bytes();
     !name.starts_with(b"security.") || name == b"security.capability"
 }
@@ -44,52 +50,54 @@ fn grow(call: impl Fn(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
     }
 }
 
-/// The attributes of an open file that belong into a layer. None where the file system has none.
-pub(super) fn of_file(file: BorrowedFd<'_>) -> Result<BTreeMap<OsString, Vec<u8>>> {
+/// The attributes of an open file, overlay's own among them. None where the file system has none.
+pub(super) fn of_file(file: BorrowedFd<'_>) -> Result<Xattrs> {
     collect(list(|buffer| rustix::fs::flistxattr(file, buffer)), |name| {
         grow(|buffer| rustix::fs::fgetxattr(file, name, buffer))
     })
 }
 
 /// The same of a path whose last component is not followed.
-pub(super) fn of_path(path: &Path) -> Result<BTreeMap<OsString, Vec<u8>>> {
+pub(super) fn of_path(path: &Path) -> Result<Xattrs> {
     collect(list(|buffer| rustix::fs::llistxattr(path, buffer)), |name| {
         grow(|buffer| rustix::fs::lgetxattr(path, name, buffer))
     })
 }
 
-fn collect(
-    names: Result<Vec<OsString>>,
-    get: impl Fn(&OsStr) -> Result<Vec<u8>>,
-) -> Result<BTreeMap<OsString, Vec<u8>>> {
+fn collect(names: Result<Vec<OsString>>, get: impl Fn(&OsStr) -> Result<Vec<u8>>) -> Result<Xattrs> {
     let names = match names {
-        Err(Errno::NOTSUP) => return Ok(BTreeMap::new()),
+        Err(Errno::NOTSUP) => return Ok(Xattrs::new()),
         other => other?,
     };
-    let mut xattrs = BTreeMap::new();
+    let mut xattrs = Xattrs::new();
     for name in names {
-        if is_of_overlay(&name) || !belongs_into_layer(&name) {
-            continue;
-        }
         match get(&name) {
             Ok(value) => drop(xattrs.insert(name, value)),
-            Err(Errno::NODATA) => {}
+            // It went in between, or may not be read: `trusted` is root's.
+            Err(Errno::NODATA | Errno::PERM) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(xattrs)
 }
 
-/// Whether overlay takes this directory for opaque. `x` only marks a directory with whiteouts of another kind.
-pub(super) fn is_opaque(directory: BorrowedFd<'_>) -> Result<bool> {
-    for name in [c"trusted.overlay.opaque", c"user.overlay.opaque"] {
-        match grow(|buffer| rustix::fs::fgetxattr(directory, name, buffer)) {
-            Ok(value) => return Ok(value == b"y"),
-            Err(Errno::NODATA | Errno::NOTSUP | Errno::PERM) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(false)
+/// One of overlay's own attributes, whether root or an ordinary user mounted it.
+fn of_overlay<'a>(xattrs: &'a Xattrs, name: &str) -> Option<&'a [u8]> {
+    ["trusted.overlay.", "user.overlay."]
+        .iter()
+        .find_map(|prefix| xattrs.get(OsStr::new(&format!("{prefix}{name}"))))
+        .map(Vec::as_slice)
+}
+
+/// Whether overlay takes a directory for opaque. `x` only says that there are whiteouts of another kind in it.
+pub(super) fn is_opaque(xattrs: &Xattrs) -> bool {
+    !xattrs.is_empty() && of_overlay(xattrs, "opaque") == Some(b"y")
+}
+
+/// Whether a directory or file has its content from somewhere else.
+pub(super) fn is_by_reference(xattrs: &Xattrs) -> bool {
+    !xattrs.is_empty()
+        && (of_overlay(xattrs, "redirect").is_some() || of_overlay(xattrs, "metacopy").is_some())
 }
 
 /// Marks a directory opaque: `trusted.overlay.opaque`, or `user.overlay.opaque` for who may not set that.

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 use super::*;
 use crate::digest::Digest;
+use crate::layer::xattr;
 
 /// All of one path that a layer can say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +70,11 @@ pub fn walk(root: &Path) -> BTreeMap<PathBuf, Found> {
             link,
             device: metadata.rdev(),
             content,
-            xattrs: crate::layer::xattr::of_path(&path).unwrap(),
+            xattrs: {
+                let mut xattrs = xattr::of_path(&path).unwrap();
+                xattrs.retain(|name, _| xattr::belongs_into_layer(name));
+                xattrs
+            },
             inode: metadata.ino(),
             blocks: metadata.blocks(),
         };
@@ -112,11 +117,8 @@ pub fn merge(layers: &[PathBuf]) -> BTreeMap<PathBuf, Found> {
                 continue;
             }
             let was_directory = merged.get(&path).is_some_and(|old| old.kind == EntryKind::Directory);
-            let opaque = found.kind == EntryKind::Directory && {
-                let file = std::fs::OpenOptions::new().read(true).open(layer.join(&path)).unwrap();
-                use std::os::fd::AsFd;
-                crate::layer::xattr::is_opaque(file.as_fd()).unwrap()
-            };
+            let opaque = found.kind == EntryKind::Directory
+                && xattr::is_opaque(&xattr::of_path(&layer.join(&path)).unwrap());
             if was_directory && (found.kind != EntryKind::Directory || opaque) {
                 below(&mut merged);
             }

@@ -1,6 +1,7 @@
 //! What layers do, beyond what one module can show.
 
 mod apply;
+mod diff;
 mod disk;
 mod malicious;
 mod read;

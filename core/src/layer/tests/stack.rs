@@ -11,9 +11,9 @@ use crate::layer::xattr;
 use crate::task::Task;
 
 /// What one path is, as far as all three views say it.
-type View = BTreeMap<PathBuf, (EntryKind, u32, u32, i64, PathBuf, u64)>;
+pub type View = BTreeMap<PathBuf, (EntryKind, u32, u32, i64, PathBuf, u64)>;
 
-fn view_of_disk(found: BTreeMap<PathBuf, Found>) -> View {
+pub fn view_of_disk(found: BTreeMap<PathBuf, Found>) -> View {
     let view = |found: Found| {
         let mode = if found.kind == EntryKind::Symlink { 0 } else { found.mode };
         (found.kind, mode, found.owner.0, found.mtime.0, found.link, found.content.0)
@@ -21,7 +21,7 @@ fn view_of_disk(found: BTreeMap<PathBuf, Found>) -> View {
     found.into_iter().map(|(path, found)| (path, view(found))).collect()
 }
 
-fn view_of_tree(tree: &Tree) -> View {
+pub fn view_of_tree(tree: &Tree) -> View {
     tree.walk(Path::new(""))
         .map(|node| {
             let entry = &node.entry;
@@ -102,7 +102,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     })
 }
 
-fn numbered(stack: Vec<Vec<Entry>>) -> Vec<Vec<Entry>> {
+pub fn numbered(stack: Vec<Vec<Entry>>) -> Vec<Vec<Entry>> {
     let mut number = 0;
     let mut layers = stack;
     for entry in layers.iter_mut().flatten() {
@@ -151,9 +151,8 @@ fn whiteouts_and_opaque_marks_are_written_only_where_there_is_something_to_hide(
     assert_eq!(kind("none"), None);
     assert_eq!(kind("f"), Some(EntryKind::File));
     for (path, opaque) in [("fresh", false), ("e", true), ("d", false), ("d2", false)] {
-        let directory = std::fs::OpenOptions::new().read(true).open(stack.layers[1].join(path)).unwrap();
-        use std::os::fd::AsFd;
-        assert_eq!(xattr::is_opaque(directory.as_fd()).unwrap(), opaque, "{path}");
+        let xattrs = xattr::of_path(&stack.layers[1].join(path)).unwrap();
+        assert_eq!(xattr::is_opaque(&xattrs), opaque, "{path}");
     }
 }
 
