@@ -1,5 +1,6 @@
 //! Listing images, with Docker's filters.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
@@ -66,15 +67,15 @@ impl Store {
     pub fn list(&self, options: &ListOptions) -> Result<Vec<ImageSummary>> {
         self.db.read(|db| {
             let filters = self.filters(db, options)?;
-            let ids = db.rows("SELECT id FROM images ORDER BY created DESC, added DESC, id", [], |row| {
-                row.get::<_, Digest>(0)
-            })?;
+            let ids =
+                db.rows("SELECT id FROM images ORDER BY added DESC, id", [], |row| row.get::<_, Digest>(0))?;
             let mut list = Vec::new();
             for id in ids {
                 if let Some(summary) = self.listed(db, id, options.all, &filters)? {
                     list.push(summary);
                 }
             }
+            list.sort_by_key(|image| Reverse(image.created.parse::<jiff::Timestamp>().ok()));
             Ok(list)
         })
     }
