@@ -255,7 +255,7 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins to write `path`, which appears with [`AtomicFile::commit`]. Mode 0666 less the process's umask.
+    /// Begins to write `path`, which appears with [`AtomicFile::place`]. Mode 0666 less the process's umask.
     pub fn create(path: &Path) -> Result<Self> {
         let temporary = tempfile::Builder::new()
             .prefix(".layerkit-")
@@ -265,16 +265,9 @@ impl AtomicFile {
         Ok(AtomicFile { temporary, path: path.to_owned() })
     }
 
-    /// Flushes it and gives it its name, replacing what was there.
-    pub fn commit(self) -> Result<()> {
-        self.temporary.as_file().sync_data().context(named("sync", &self.path))?;
-        persist(self.temporary, &self.path)?;
-        sync_dir(parent(&self.path))
-    }
-
-    /// The file, to write into.
-    pub fn file(&self) -> &File {
-        self.temporary.as_file()
+    /// Gives it its name, replacing what was there. Not flushed: that is for who needs it to outlast the power.
+    pub fn place(self) -> Result<()> {
+        persist(self.temporary, &self.path)
     }
 }
 

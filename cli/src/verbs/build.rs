@@ -50,11 +50,12 @@ pub const BUILD: Verb = Verb {
 };
 
 /// How new layers are stored.
-pub fn compression(syntax: &Syntax, words: &Words) -> Outcome<LayerCompression> {
+pub fn compression(syntax: &Syntax, words: &Words) -> Outcome<Option<LayerCompression>> {
     match words.text("compression")?.as_deref() {
-        None | Some("gzip") => Ok(LayerCompression::Gzip),
-        Some("zstd") => Ok(LayerCompression::Zstd),
-        Some("none") => Ok(LayerCompression::None),
+        None => Ok(None),
+        Some("gzip") => Ok(Some(LayerCompression::Gzip)),
+        Some("zstd") => Ok(Some(LayerCompression::Zstd)),
+        Some("none") => Ok(Some(LayerCompression::None)),
         Some(other) => Err(syntax.invalid("compression", other, "it must be gzip, zstd or none")),
     }
 }
@@ -128,7 +129,7 @@ fn options(syntax: &Syntax, words: &Words) -> Outcome<BuildOptions> {
         no_cache: words.is_on("no-cache"),
         network,
         platform: words.text("platform")?,
-        compression: compression(syntax, words)?,
+        compression: compression(syntax, words)?.unwrap_or_default(),
         source_date_epoch: None,
     })
 }

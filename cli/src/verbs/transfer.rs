@@ -29,7 +29,7 @@ pub const IMPORT: Verb = Verb {
                 "compression",
                 ' ',
                 "string",
-                "Store a plain tarball as gzip, zstd or none (default \"gzip\")",
+                "Store the layer as gzip, zstd or none (default: as it comes)",
             ),
             valued("message", 'm', "string", "Set commit message for imported image"),
             valued("platform", ' ', "string", "Set platform of the image"),

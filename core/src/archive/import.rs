@@ -33,9 +33,15 @@ pub fn import(store: &Store, source: Source, options: &ImportOptions, task: &Tas
     let (reader, total) = open_source(source, task)?;
     let (compression, reader) = ingest::detect(reader)?;
     let progress = Progress { operation: "import", id: what.clone(), total, task };
-    let (blob, layer) = match compression {
-        Compression::Gzip | Compression::Zstd => ingest::keep(store, reader, &progress),
-        _ => ingest::recompress(store, reader, options.compression.into(), &progress),
+    let wanted = match (options.compression, compression) {
+        (Some(wanted), _) => wanted.into(),
+        (None, Compression::Bzip2 | Compression::Xz) => Compression::Gzip,
+        (None, as_it_comes) => as_it_comes,
+    };
+    let (blob, layer) = if wanted == compression {
+        ingest::keep(store, reader, &progress)
+    } else {
+        ingest::recompress(store, reader, wanted, &progress)
     }
     .context(|| format!("import {what}"))?;
     progress.emit(LayerState::Done, total)?;

@@ -20,7 +20,7 @@ const PROGRESS: u64 = 8 << 20;
 
 /// What an operation says of a layer while it comes.
 pub struct Progress<'a> {
-    /// `import` or `load`.
+    /// `import`, `load` or `save`.
     pub operation: &'static str,
     /// What the layer is called until its digest is known.
     pub id: String,
@@ -126,11 +126,12 @@ pub fn detect<R: Read>(mut reader: R) -> Result<(Compression, Whole<R>)> {
     Ok((Compression::detect(&start), Cursor::new(start).chain(reader)))
 }
 
-type Block = Arc<Vec<u8>>;
+/// Bytes on their way to the other thread.
+pub type Block = Arc<Vec<u8>>;
 
 /// Runs `first` on this thread, feeding `second` on another. The error of `first` counts before that of `second`, which then only
 /// saw its stream end early.
-fn beside<A, B: Send>(
+pub fn beside<A, B: Send>(
     first: impl FnOnce(Option<SyncSender<Block>>) -> Result<A>,
     second: impl FnOnce(Blocks) -> Result<B> + Send,
 ) -> Result<(A, B)> {
@@ -153,7 +154,7 @@ fn beside<A, B: Send>(
 }
 
 /// Reads blocks, hands each to `each` and to the other thread.
-fn pump(
+pub fn pump(
     mut reader: impl Read,
     sender: Option<SyncSender<Block>>,
     progress: &Progress<'_>,
@@ -184,7 +185,7 @@ fn pump(
 }
 
 /// Blocks from the other thread as a stream.
-struct Blocks {
+pub struct Blocks {
     receiver: Receiver<Block>,
     block: Block,
     at: usize,

@@ -64,8 +64,9 @@ pub struct ImportOptions {
     pub message: Option<String>,
     /// `os/architecture[/variant]`; the host's when none is given.
     pub platform: Option<String>,
-    /// How the layer is stored when the source is not compressed: one that comes as gzip or zstd is kept as it is.
-    pub compression: LayerCompression,
+    /// How the layer is stored. When none is given it is kept as it comes: plain, gzip or zstd. One that comes as bzip2 or
+    /// xz, which no image may have, is stored as gzip then.
+    pub compression: Option<LayerCompression>,
     /// Seconds since 1970 for `created`; `SOURCE_DATE_EPOCH`, or else now, when none is given.
     pub source_date_epoch: Option<i64>,
 }

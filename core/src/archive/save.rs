@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::contents::blob_path;
+use super::ingest::{Progress, beside, pump};
 use super::stream::Sink;
 use super::{SaveFormat, SaveOptions, Target};
 use crate::digest::Digest;
@@ -33,7 +34,8 @@ struct Saved {
     names: Vec<Reference>,
 }
 
-/// Saves images, given by name (a repository without a tag: all its tags) or ID. Atomic for a path: a failure leaves what was there.
+/// Saves images, given by name (a repository without a tag: all its tags) or ID. Atomic for a path: a failure leaves what was
+/// there. Like what `cp` writes, an archive is not flushed to the disk.
 pub fn save(
     store: &Store,
     images: &[String],
@@ -189,12 +191,19 @@ fn save_tar(
     for (digest, is_layer) in blobs(saved) {
         let blob = store.blob(digest)?;
         let size = blob.size;
-        let mut reader = Watched { reader: blob.reader(), task };
-        tell(task, is_layer, digest, LayerState::Started, 0, size)?;
-        tar.append(&file(&blob_path(digest), size), &mut reader).context(|| format!("save blob {digest}"))?;
-        // The last read is the one that checks.
-        std::io::copy(&mut reader, &mut std::io::sink()).context(|| format!("save blob {digest}"))?;
-        tell(task, is_layer, digest, LayerState::Done, size, size)?;
+        let entry = file(&blob_path(digest), size);
+        if is_layer {
+            // Read and checked on this thread, written on another.
+            let progress = Progress { operation: "save", id: digest.to_string(), total: size, task };
+            beside(
+                |blocks| pump(blob.reader(), blocks, &progress, |_| Ok(())),
+                |mut blocks| tar.append(&entry, &mut blocks),
+            )
+            .context(|| format!("save blob {digest}"))?;
+            progress.emit(LayerState::Done, size)?;
+        } else {
+            tar.append(&entry, &mut Cursor::new(store.document(digest)?))?;
+        }
     }
     tar.finish()?.commit()
 }

@@ -51,10 +51,10 @@ impl Sink {
         })
     }
 
-    /// Ends it: flushes, and gives a file its name.
+    /// Ends it: gives a file its name, flushes a stream.
     pub fn commit(self) -> Result<()> {
         match self {
-            Sink::File(file) => file.commit(),
+            Sink::File(file) => file.place(),
             Sink::Stream(mut stream) => stream.flush().context(|| "write archive"),
         }
     }

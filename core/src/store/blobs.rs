@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, params};
 use tempfile::NamedTempFile;
@@ -17,15 +18,22 @@ use crate::spec::DOCUMENT_LIMIT;
 /// Blobs of up to this many bytes live in the database.
 const INLINE_LIMIT: usize = 64 * 1024;
 
+/// Bytes between two flushes of a file that is being written.
+const FLUSH_EVERY: u64 = 64 << 20;
+
 enum Body {
     Inline(Vec<u8>),
     File(NamedTempFile),
 }
 
 /// A blob that is written: in memory while it is small, else in a temporary file. Dropped, it is gone.
+///
+/// A large file is flushed on a thread beside while it is written, so that the end does not wait for all of it.
 pub struct BlobWriter<'a> {
     store: &'a Store,
     body: Body,
+    written: u64,
+    flusher: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Write for BlobWriter<'_> {
@@ -40,8 +48,20 @@ impl Write for BlobWriter<'_> {
             self.body = Body::File(file);
         }
         match &mut self.body {
-            Body::File(file) => file.as_file_mut().write(bytes),
             Body::Inline(_) => Ok(0),
+            Body::File(file) => {
+                let n = file.as_file_mut().write(bytes)?;
+                let before = self.written / FLUSH_EVERY;
+                self.written += n as u64;
+                let idle = self.flusher.as_ref().is_none_or(JoinHandle::is_finished);
+                if self.written / FLUSH_EVERY > before && idle {
+                    join(self.flusher.take())?;
+                    let file = file.as_file().try_clone()?;
+                    let flush = std::thread::Builder::new().name("blob-flush".into());
+                    self.flusher = Some(flush.spawn(move || file.sync_data())?);
+                }
+                Ok(n)
+            }
         }
     }
 
@@ -52,11 +72,28 @@ impl Write for BlobWriter<'_> {
 
 impl BlobWriter<'_> {
     /// Flushes it to the disk. The caller has hashed what it wrote.
-    pub fn finish(self, digest: Digest, size: u64) -> Result<PendingBlob> {
-        if let Body::File(file) = &self.body {
+    pub fn finish(mut self, digest: Digest, size: u64) -> Result<PendingBlob> {
+        let body = std::mem::replace(&mut self.body, Body::Inline(Vec::new()));
+        if let Body::File(file) = &body {
+            join(self.flusher.take()).context(|| format!("sync {}", file.path().display()))?;
             fs::sync_file(file.as_file(), file.path())?;
         }
-        Ok(PendingBlob { digest, size, body: self.body })
+        Ok(PendingBlob { digest, size, body })
+    }
+}
+
+impl Drop for BlobWriter<'_> {
+    fn drop(&mut self) {
+        // The blob is given up, and with it what its flush says; but no thread outlives the operation.
+        let _ = join(self.flusher.take());
+    }
+}
+
+fn join(flusher: Option<JoinHandle<io::Result<()>>>) -> io::Result<()> {
+    match flusher.map(JoinHandle::join) {
+        None => Ok(()),
+        Some(Ok(result)) => result,
+        Some(Err(_)) => Err(io::Error::other("the thread that flushes a blob died")),
     }
 }
 
@@ -144,7 +181,7 @@ fn mismatch(digest: Digest, size: u64, found: (Digest, u64)) -> Error {
 impl Store {
     /// Begins a blob.
     pub fn blob_writer(&self) -> BlobWriter<'_> {
-        BlobWriter { store: self, body: Body::Inline(Vec::new()) }
+        BlobWriter { store: self, body: Body::Inline(Vec::new()), written: 0, flusher: None }
     }
 
     fn temporary_file(&self) -> Result<NamedTempFile> {

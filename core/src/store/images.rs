@@ -267,8 +267,7 @@ impl Store {
 
     /// Names of an image, sorted as they are shown.
     pub fn names(&self, db: &Connection, id: Digest) -> Result<Vec<Reference>> {
-        let names =
-            db.rows("SELECT name FROM names WHERE image = ?", [id], |row| row.get::<_, String>(0))?;
+        let names = db.rows("SELECT name FROM names WHERE image = ?", [id], |row| row.get::<_, String>(0))?;
         let mut names = names.iter().map(|name| name.parse()).collect::<Result<Vec<Reference>>>()?;
         names.sort_by_cached_key(Reference::to_string);
         Ok(names)
