@@ -1,1 +1,25 @@
-//! The C interface of layerkit.
+//! The C interface of layerkit: translates arguments, calls the engine, translates what comes back. It decides nothing.
+//!
+//! One file for each noun of the interface, and what they share: `arguments` (pointers in), `outcome` (results and errors
+//! out), `options` (the option structs), `fields`. Types bear their C names. include/layerkit.h is generated from these
+//! sources, whose comments are the documentation for C: what is public here is said in C's words.
+#![allow(non_camel_case_types)]
+#![deny(clippy::undocumented_unsafe_blocks)]
+// Every exported function has the same conditions, which the head of the header states once.
+#![allow(clippy::missing_safety_doc)]
+
+mod arguments;
+mod cancel_token;
+mod engine;
+mod error;
+mod event;
+mod fields;
+mod image;
+mod image_list;
+mod images;
+mod options;
+mod outcome;
+mod stream;
+mod string;
+mod system;
+mod task;
