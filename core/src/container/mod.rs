@@ -3,15 +3,31 @@
 //! The work is done by a small static program (`core/helper`) that this library carries and starts, because a process
 //! with threads must not fork and go on. Knows nothing of images, of the store, or of Dockerfiles.
 
+mod helper;
+#[allow(dead_code)] // each of the two programs speaks one half
+#[path = "../../helper/src/message.rs"]
+mod message;
+mod network_files;
+#[cfg(test)]
+mod tests;
 pub mod user;
 
-use std::path::PathBuf;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::LogStream;
 use crate::task::Task;
-
+use helper::Helper;
+use message::{Report, Start};
 use user::User;
+
+/// How much of a command's output is handed over at a time, in bytes.
+const BUFFER: usize = 64 * 1024;
 
 /// The network of a container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,15 +66,22 @@ pub struct RunSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExitStatus {
     /// Its exit code; 128 and the signal's number when a signal ended it; 127 when the command was not found and 126
-    /// when it could not be executed.
+    /// when it could not be executed (a line on its standard error says why).
     pub code: i32,
 }
 
 /// Whether this process can run containers here; `unsupported`, with the reason, when it cannot.
 ///
-/// Costs a few milliseconds: it tries.
+/// Costs a few milliseconds: it sets up a container without a command.
 pub fn is_supported() -> Result<()> {
-    Err(Error::new(ErrorKind::Unsupported, "containers are not there yet"))
+    if !rustix::process::geteuid().is_root() {
+        return Err(Error::new(ErrorKind::Unsupported, "running containers needs root"));
+    }
+    let start = Start { caller: std::process::id(), hostname: b"localhost".to_vec(), ..Start::default() };
+    let helper = Helper::start(&start, Path::new("/tmp"))?;
+    supervise(helper, &Task::new()?, &mut |_, _| Ok(()))
+        .map(drop)
+        .map_err(|error| error.as_kind(ErrorKind::Unsupported).context("containers cannot run here"))
 }
 
 /// Runs a command to its end and hands its output over as it comes.
@@ -67,9 +90,185 @@ pub fn is_supported() -> Result<()> {
 /// when the task is; the error of `output` when that fails, and the container is killed; `conflict` when the upper
 /// directory is in use; `container_failed` or `unsupported`, naming the step, when it could not be set up.
 pub fn run(
-    _spec: &RunSpec,
-    _task: &Task,
-    _output: &mut dyn FnMut(LogStream, &[u8]) -> Result<()>,
+    spec: &RunSpec,
+    task: &Task,
+    output: &mut dyn FnMut(LogStream, &[u8]) -> Result<()>,
 ) -> Result<ExitStatus> {
-    is_supported().map(|()| ExitStatus { code: 0 })
+    task.check()?;
+    if spec.args.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidArgument, "there is no command to run"));
+    }
+    let near = spec.work.parent().unwrap_or(Path::new("/"));
+    let helper = Helper::start(&message(spec)?, near)?;
+    supervise(helper, task, output)
+}
+
+fn message(spec: &RunSpec) -> Result<Start> {
+    let path = |path: &Path| std::path::absolute(path).map(|path| path.as_os_str().as_bytes().to_vec());
+    let absolute = |name: &Path| path(name).map_err(|error| Error::io(name.display().to_string(), error));
+    let bytes = |list: &[String]| list.iter().map(|text| text.clone().into_bytes()).collect();
+    let hostname: String = spec.id.chars().take(12).collect();
+    let (hosts, resolv_conf) = network_files::read(spec.network, &hostname)?;
+    Ok(Start {
+        caller: std::process::id(),
+        hostname: hostname.into_bytes(),
+        lowers: spec.lowers.iter().map(|lower| absolute(lower)).collect::<Result<_>>()?,
+        upper: absolute(&spec.upper)?,
+        work: absolute(&spec.work)?,
+        args: bytes(&spec.args),
+        env: bytes(&spec.env),
+        cwd: if spec.cwd.is_empty() { b"/".to_vec() } else { spec.cwd.clone().into_bytes() },
+        uid: spec.user.uid,
+        gid: spec.user.gid,
+        groups: spec.user.groups.clone(),
+        isolated: spec.network == Network::None,
+        hosts,
+        resolv_conf,
+    })
+}
+
+/// Hands output over until the helper reports the end.
+fn supervise(
+    mut helper: Helper,
+    task: &Task,
+    output: &mut dyn FnMut(LogStream, &[u8]) -> Result<()>,
+) -> Result<ExitStatus> {
+    let mut failed: Option<Error> = None;
+    let mut buffer = vec![0; BUFFER];
+    let code = loop {
+        let ready = wait(&helper, failed.is_none().then_some(task))?;
+        if ready.cancelled && failed.is_none() {
+            failed = task.check().err();
+            helper.kill();
+        }
+        for stream in [LogStream::Stdout, LogStream::Stderr] {
+            let result = match ready.has(stream) {
+                true => hand_over(&mut helper, stream, &mut buffer, failed.is_none(), output).map(drop),
+                false => Ok(()),
+            };
+            if let Err(error) = result {
+                failed.get_or_insert(error);
+                helper.kill();
+            }
+        }
+        if !ready.report {
+            continue;
+        }
+        helper.receive()?;
+        let mut exited = None;
+        while let Some(report) = helper.report()? {
+            match report {
+                Report::Exited { code } => exited = Some(code),
+                Report::Failed { errno, step } => {
+                    failed.get_or_insert_with(|| set_up_failed(errno, &step));
+                }
+            }
+        }
+        if let Some(code) = exited {
+            break code;
+        }
+        if helper.socket().is_none() {
+            let gone = Error::new(ErrorKind::ContainerFailed, "the container's helper ended before its time");
+            return Err(failed.unwrap_or(gone));
+        }
+    };
+    // All writers are gone: what is left is in the pipes.
+    for stream in [LogStream::Stdout, LogStream::Stderr] {
+        while failed.is_none() {
+            match hand_over(&mut helper, stream, &mut buffer, true, output) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => failed = Some(error),
+            }
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(ExitStatus { code }),
+    }
+}
+
+/// What can be done without waiting.
+struct Ready {
+    stdout: bool,
+    stderr: bool,
+    report: bool,
+    cancelled: bool,
+}
+
+impl Ready {
+    fn has(&self, stream: LogStream) -> bool {
+        match stream {
+            LogStream::Stdout => self.stdout,
+            LogStream::Stderr => self.stderr,
+        }
+    }
+}
+
+/// Waits for output, a report, or (where a task is given) its cancellation.
+fn wait(helper: &Helper, task: Option<&Task>) -> Result<Ready> {
+    let sources = [
+        helper.stdout.as_ref().map(AsFd::as_fd),
+        helper.stderr.as_ref().map(AsFd::as_fd),
+        helper.socket(),
+        task.map(|task| task.token().as_fd()),
+    ];
+    let mut fds: Vec<PollFd<'_>> =
+        sources.iter().flatten().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+    match poll(&mut fds, None) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(Error::io("wait for the container", error)),
+    }
+    let mut events = fds.iter().map(|fd| !fd.revents().is_empty());
+    let mut next = |there: bool| there && events.next().unwrap_or(false);
+    Ok(Ready {
+        stdout: next(sources[0].is_some()),
+        stderr: next(sources[1].is_some()),
+        report: next(sources[2].is_some()),
+        cancelled: next(sources[3].is_some()),
+    })
+}
+
+/// Reads a stream once; hands over what came if it is `wanted`. `false` when there is no more for now.
+fn hand_over(
+    helper: &mut Helper,
+    stream: LogStream,
+    buffer: &mut [u8],
+    wanted: bool,
+    output: &mut dyn FnMut(LogStream, &[u8]) -> Result<()>,
+) -> Result<bool> {
+    let pipe: &mut Option<OwnedFd> = match stream {
+        LogStream::Stdout => &mut helper.stdout,
+        LogStream::Stderr => &mut helper.stderr,
+    };
+    let Some(fd) = pipe else { return Ok(false) };
+    match rustix::io::read(fd, &mut *buffer) {
+        Ok(0) => {
+            *pipe = None;
+            Ok(false)
+        }
+        Ok(n) if wanted => output(stream, &buffer[..n]).map(|()| true),
+        Ok(_) | Err(Errno::INTR) => Ok(true),
+        Err(Errno::AGAIN) => Ok(false),
+        Err(error) => Err(Error::io("read the container's output", error)),
+    }
+}
+
+/// The error of a container that could not be set up.
+fn set_up_failed(errno: i32, step: &str) -> Error {
+    let errno_is = |those: &[Errno]| those.iter().any(|one| one.raw_os_error() == errno);
+    let kind = if errno_is(&[Errno::PERM, Errno::NOSYS, Errno::NODEV, Errno::OPNOTSUPP]) {
+        ErrorKind::Unsupported
+    } else if errno_is(&[Errno::WOULDBLOCK]) {
+        ErrorKind::Conflict
+    } else if errno_is(&[Errno::NOSPC]) {
+        ErrorKind::NoSpace
+    } else {
+        ErrorKind::ContainerFailed
+    };
+    let message = match errno {
+        0 => step.to_owned(),
+        errno => format!("{step}: {}", std::io::Error::from_raw_os_error(errno)),
+    };
+    Error::new(kind, message).context("set up the container")
 }

@@ -1,0 +1,54 @@
+//! The helper of layerkit: sets up a container, runs one command in it, and ends it with its caller.
+//!
+//! Started by the library with the control socket as descriptor 0 and the command's output as 1 and 2. This process
+//! supervises; its only child becomes the container's process 1. It has one thread, ever.
+
+mod command;
+mod container;
+mod identity;
+#[allow(dead_code)] // each of the two programs speaks one half
+mod message;
+mod mounts;
+mod network;
+mod seccomp;
+mod supervisor;
+mod syscalls;
+
+use std::io;
+
+/// A step of the set-up that failed.
+pub struct Failure {
+    /// Error number, or 0 where no system call failed.
+    errno: i32,
+    /// What was being done.
+    step: String,
+}
+
+impl Failure {
+    fn new(step: impl Into<String>) -> Self {
+        Failure { errno: 0, step: step.into() }
+    }
+}
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// Names the step that an error of the system belongs to.
+trait Step<T> {
+    fn step<S: Into<String>>(self, step: impl FnOnce() -> S) -> Result<T>;
+}
+
+impl<T> Step<T> for rustix::io::Result<T> {
+    fn step<S: Into<String>>(self, step: impl FnOnce() -> S) -> Result<T> {
+        self.map_err(|error| Failure { errno: error.raw_os_error(), step: step().into() })
+    }
+}
+
+impl<T> Step<T> for io::Result<T> {
+    fn step<S: Into<String>>(self, step: impl FnOnce() -> S) -> Result<T> {
+        self.map_err(|error| Failure { errno: error.raw_os_error().unwrap_or(0), step: step().into() })
+    }
+}
+
+fn main() {
+    supervisor::run();
+}

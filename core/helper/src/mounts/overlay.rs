@@ -1,0 +1,123 @@
+//! The overlay of an image's layers and a container's changes.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, CWD, Dir, Gid, Mode, OFlags, Timestamps, Uid, chownat, fchmod, fstat, openat, statat, utimensat,
+};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen, open_tree,
+};
+
+use super::{NODEV, by_descriptor};
+use crate::message::Start;
+use crate::{Result, Step};
+
+/// Plain overlay: a layer must not depend on attributes that only overlay reads.
+const OPTIONS: [(&str, &str); 4] =
+    [("redirect_dir", "off"), ("metacopy", "off"), ("index", "off"), ("xino", "off")];
+
+/// The directories of an overlay.
+struct Parts {
+    /// The topmost first; never empty.
+    lowers: Vec<OwnedFd>,
+    upper: OwnedFd,
+    work: OwnedFd,
+}
+
+/// Mounts the overlay, detached. `staging` has the lowest layer, and the mount point that old kernels need.
+pub fn mount(start: &Start, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let mut lowers = start
+        .lowers
+        .iter()
+        .map(|path| directory(CWD, path, "layer"))
+        .collect::<Result<Vec<_>>>()?;
+    let (upper, work) = if start.upper.is_empty() {
+        (directory(staging, b"upper", "upper")?, directory(staging, b"work", "work")?)
+    } else {
+        (directory(CWD, &start.upper, "upper")?, directory(CWD, &start.work, "work")?)
+    };
+    dress_root(&upper, lowers.first())?;
+    lowers.push(directory(staging, b"lower", "lowest")?);
+    let parts = Parts { lowers, upper, work };
+    match one_by_one(&parts) {
+        // Before Linux 6.7 there is no `lowerdir+`.
+        Err(Errno::INVAL) => at_once(&parts, staging).step(|| "mount the overlay"),
+        mounted => mounted.step(|| "mount the overlay"),
+    }
+}
+
+fn directory(at: BorrowedFd<'_>, path: &[u8], what: &str) -> Result<OwnedFd> {
+    openat(at, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .step(|| format!("open the {what} directory {}", String::from_utf8_lossy(path)))
+}
+
+/// Gives a fresh upper directory the attributes of the topmost layer's root: in an overlay, they are the root's.
+fn dress_root(upper: &OwnedFd, lower: Option<&OwnedFd>) -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = openat(upper, ".", flags, Mode::empty()).step(|| "open the upper directory")?;
+    let mut entries = Dir::read_from(&root).step(|| "read the upper directory")?;
+    if entries.any(|entry| entry.is_ok_and(|entry| !matches!(entry.file_name().to_bytes(), b"." | b".."))) {
+        return Ok(());
+    }
+    let Some(lower) = lower else {
+        return fchmod(&root, Mode::from_raw_mode(0o755)).step(|| "set the mode of the root");
+    };
+    let like = fstat(lower).step(|| "stat the topmost layer")?;
+    let now = statat(&root, "", AtFlags::EMPTY_PATH).step(|| "stat the upper directory")?;
+    if (like.st_uid, like.st_gid) != (now.st_uid, now.st_gid) {
+        let (uid, gid) = (Uid::from_raw(like.st_uid), Gid::from_raw(like.st_gid));
+        chownat(&root, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).step(|| "set the owner of the root")?;
+    }
+    fchmod(&root, Mode::from_raw_mode(like.st_mode)).step(|| "set the mode of the root")?;
+    let time = |seconds, nanoseconds| rustix::fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    let times = Timestamps {
+        last_access: time(like.st_atime as _, like.st_atime_nsec as _),
+        last_modification: time(like.st_mtime as _, like.st_mtime_nsec as _),
+    };
+    utimensat(&root, ".", &times, AtFlags::empty()).step(|| "set the times of the root")
+}
+
+/// The new interface: any number of layers.
+fn one_by_one(parts: &Parts) -> rustix::io::Result<OwnedFd> {
+    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    let context = context.as_fd();
+    fsconfig_set_string(context, "source", "overlay")?;
+    for lower in &parts.lowers {
+        fsconfig_set_string(context, "lowerdir+", by_descriptor(lower))?;
+    }
+    fsconfig_set_string(context, "upperdir", by_descriptor(&parts.upper))?;
+    fsconfig_set_string(context, "workdir", by_descriptor(&parts.work))?;
+    for (key, value) in OPTIONS {
+        fsconfig_set_string(context, key, value)?;
+    }
+    // Nor an attribute of its own on the upper directory.
+    fsconfig_set_string(context, "uuid", "null")?;
+    // The command's syncs wait for no disk: the caller makes a layer of the changes and writes that safely.
+    fsconfig_set_flag(context, "volatile")?;
+    fsconfig_create(context)?;
+    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, NODEV)
+}
+
+/// The old interface: as many layers as fit a page (some two hundred).
+fn at_once(parts: &Parts, staging: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
+    let lowers: Vec<String> = parts.lowers.iter().map(by_descriptor).collect();
+    let plain: String = OPTIONS.iter().map(|(key, value)| format!(",{key}={value}")).collect();
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={}{plain}",
+        lowers.join(":"),
+        by_descriptor(&parts.upper),
+        by_descriptor(&parts.work)
+    );
+    let target = format!("{}/root", by_descriptor(&staging));
+    let mount = |options: &str| {
+        let options = std::ffi::CString::new(options).map_err(|_| Errno::INVAL)?;
+        rustix::mount::mount("overlay", &*target, "overlay", MountFlags::NODEV, &*options)
+    };
+    // Before Linux 5.10 there is no `volatile`.
+    mount(&format!("{options},volatile")).or_else(|_| mount(&options))?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    open_tree(staging, "root", flags)
+}

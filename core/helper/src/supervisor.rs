@@ -1,0 +1,179 @@
+//! The process outside: waits for the command's end, the caller's word and the caller's end, whichever comes first.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal};
+
+use crate::message::{Report, Start};
+use crate::{Failure, Result, Step, container};
+
+/// Reads what to do, does it, and says how it ended.
+pub fn run() {
+    close_inherited();
+    prepare();
+    let socket = rustix::stdio::stdin();
+    let Some(start) = receive(socket) else { return };
+    let code = match supervise(socket, &start) {
+        Ok(code) => code,
+        Err(failure) => {
+            report_failure(socket, failure);
+            container::EXIT_FAILED
+        }
+    };
+    send(socket, &Report::Exited { code });
+}
+
+/// Closes what the caller's process forgot to mark close-on-exec: nothing of it may reach the container.
+fn close_inherited() {
+    // SAFETY: nothing in this process owns a descriptor above 2 yet.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+    if done == 0 {
+        return;
+    }
+    // Before Linux 5.9.
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
+    let open: Vec<i32> =
+        entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // SAFETY: as above; the descriptor of the directory itself is closed already and fails with EBADF.
+        unsafe { libc::close(fd) };
+    }
+}
+
+/// Leaves behind what a process inherits and should not depend on.
+fn prepare() {
+    let _ = rustix::thread::set_name(c"layerkit-run");
+    let _ = rustix::process::chdir("/");
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    // A caller that ignores SIGCHLD hands that down, and the exit status would be lost.
+    // SAFETY: SIG_DFL is no function that could be called at a bad time.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// The caller's message; none when it has gone.
+fn receive(socket: BorrowedFd<'_>) -> Option<Start> {
+    let mut length = [0; 4];
+    read_exact(socket, &mut length)?;
+    let mut body = vec![0; u32::from_ne_bytes(length) as usize];
+    read_exact(socket, &mut body)?;
+    Start::decode(&body)
+}
+
+fn read_exact(socket: BorrowedFd<'_>, mut buffer: &mut [u8]) -> Option<()> {
+    while !buffer.is_empty() {
+        match rustix::io::read(socket, &mut *buffer) {
+            Ok(0) => return None,
+            Ok(n) => buffer = &mut buffer[n..],
+            Err(Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(())
+}
+
+/// Answers the caller. When it has gone there is nobody to tell.
+pub fn send(socket: BorrowedFd<'_>, report: &Report) {
+    let message = report.encode();
+    let mut rest = message.as_slice();
+    while !rest.is_empty() {
+        match rustix::net::send(socket, rest, SendFlags::NOSIGNAL) {
+            Ok(n) => rest = &rest[n..],
+            Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Says that the set-up failed.
+pub fn report_failure(socket: BorrowedFd<'_>, failure: Failure) {
+    send(socket, &Report::Failed { errno: failure.errno, step: failure.step });
+}
+
+fn supervise(socket: BorrowedFd<'_>, start: &Start) -> Result<i32> {
+    let caller = caller(start)?;
+    let _lock = lock(&start.upper)?;
+    let this = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).step(|| "open a descriptor of this process")?;
+    // SAFETY: the new process namespace is for children; this process uses no facility that caches its ID.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWPID) }
+        .step(|| "make a process namespace")?;
+    // SAFETY: this process has one thread, so the child may do all that this one may.
+    let pid = match unsafe { libc::fork() } {
+        -1 => return Err(io::Error::last_os_error()).step(|| "fork"),
+        0 => container::run(socket, &this, start),
+        pid => pid,
+    };
+    let pid = Pid::from_raw(pid).ok_or_else(|| Failure::new("fork"))?;
+    // The command's end has to be the end of its output: keep no writer here.
+    // SAFETY: nothing in this process owns 1 and 2, and nothing prints.
+    unsafe {
+        libc::close(1);
+        libc::close(2);
+    }
+    let child = pidfd_open(pid, PidfdFlags::empty()).step(|| "open a descriptor of the container's process")?;
+    wait(socket, &caller, &child)
+}
+
+/// A descriptor of the calling process. An error when that has gone already.
+fn caller(start: &Start) -> Result<OwnedFd> {
+    let gone = || Failure::new("find the calling process");
+    let pid = Pid::from_raw(start.caller as i32).ok_or_else(gone)?;
+    let descriptor = pidfd_open(pid, PidfdFlags::empty()).step(|| "open a descriptor of the calling process")?;
+    // Looked at only now: had it gone before, its ID could be somebody else's.
+    if rustix::process::getppid() == Some(pid) { Ok(descriptor) } else { Err(gone()) }
+}
+
+/// Makes sure that an upper directory is in one mount only, for as long as the result lives.
+fn lock(upper: &[u8]) -> Result<Option<OwnedFd>> {
+    if upper.is_empty() {
+        return Ok(None);
+    }
+    let name = String::from_utf8_lossy(upper);
+    let directory = openat(CWD, upper, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .step(|| format!("open the upper directory {name}"))?;
+    flock(&directory, FlockOperation::NonBlockingLockExclusive)
+        .step(|| format!("lock the upper directory {name}"))?;
+    Ok(Some(directory))
+}
+
+/// Waits for the container's end, and brings it about when the caller wants it or has gone. Process 1 is only over when
+/// the kernel has killed and reaped every other process of its namespace.
+fn wait(socket: BorrowedFd<'_>, caller: &OwnedFd, child: &OwnedFd) -> Result<i32> {
+    let mut watching = true;
+    loop {
+        let mut fds = [
+            PollFd::new(child, PollFlags::IN),
+            PollFd::from_borrowed_fd(socket, PollFlags::IN),
+            PollFd::new(caller, PollFlags::IN),
+        ];
+        let watched = if watching { &mut fds[..] } else { &mut fds[..1] };
+        match poll(watched, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error).step(|| "wait for the container"),
+        }
+        if !fds[0].revents().is_empty() {
+            break;
+        }
+        // Whatever comes from the caller means "kill": a byte, the end of its stream, or its own end.
+        if watching && fds[1..].iter().any(|fd| !fd.revents().is_empty()) {
+            let _ = pidfd_send_signal(child, Signal::KILL);
+            watching = false;
+        }
+    }
+    loop {
+        match rustix::process::waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error).step(|| "wait for the container"),
+            Ok(status) => {
+                let code = status.as_ref().and_then(|status| {
+                    status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal))
+                });
+                return Ok(code.unwrap_or(container::EXIT_FAILED));
+            }
+        }
+    }
+}
