@@ -37,22 +37,12 @@ impl Variables {
         Some(Value::from(if part == "short" { hex.get(..12)? } else { hex }))
     }
 
-    /// The text with its variables filled in; one that is not set is an error.
+    /// The text with its variables filled in; one that is not set is an error. `$${` stands for `${`.
     pub fn fill_text(&self, text: &str) -> Result<String> {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            out.push_str(&rest[..at]);
-            let (name, after) =
-                rest[at + 2..].split_once('}').ok_or_else(|| format!("`${{` without an end in {text:?}"))?;
-            match self.get(name).ok_or_else(|| format!("${{{name}}} is not set (in {text:?})"))? {
-                Value::String(value) => out.push_str(&value),
-                other => out.push_str(&other.to_string()),
-            }
-            rest = after;
-        }
-        out.push_str(rest);
-        Ok(out)
+        scan(text, "${", |name| match self.get(name) {
+            Some(value) => Ok(shown(&value)),
+            None => Err(format!("${{{name}}} is not set (in {text:?})")),
+        })
     }
 
     /// The value with the variables of all its strings and keys filled in. A string that is one variable becomes its value.
@@ -90,13 +80,36 @@ impl Variables {
     }
 
     fn fill_known_text(&self, text: &str) -> String {
-        let mut out = text.to_owned();
-        for (name, value) in &self.0 {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            out = out.replace(&format!("${{{name}}}"), &value);
-        }
-        out
+        let fill =
+            |name: &str| Ok(self.get(name).map_or_else(|| format!("${{{name}}}"), |value| shown(&value)));
+        // What is no variable of ours may be no variable at all: the second filling decides.
+        scan(text, "$${", fill).unwrap_or_else(|_| text.to_owned())
     }
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Replaces every `${name}` of the text, and every `$${` by `escaped`.
+fn scan(text: &str, escaped: &str, fill: impl Fn(&str) -> Result<String>) -> Result<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        if let Some(before) = rest[..at].strip_suffix('$') {
+            out.push_str(before);
+            out.push_str(escaped);
+            rest = &rest[at + 2..];
+            continue;
+        }
+        out.push_str(&rest[..at]);
+        let (name, after) =
+            rest[at + 2..].split_once('}').ok_or_else(|| format!("`${{` without an end in {text:?}"))?;
+        out.push_str(&fill(name)?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -113,6 +126,7 @@ mod tests {
         let filled = variables.fill(&json!({"a${n}": ["${n}", "${dir}/x-${n}", "${id:short}"]})).unwrap();
         assert_eq!(filled, json!({"a3": [3, "/d/x-3", "abababababab"]}));
         assert!(variables.fill(&json!("${nope}/x")).unwrap_err().contains("nope"));
-        assert_eq!(variables.fill_known(&json!("${nope}/${n}")), json!("${nope}/3"));
+        assert_eq!(variables.fill_known(&json!("${nope}/${n} $${n}")), json!("${nope}/3 $${n}"));
+        assert_eq!(variables.fill(&json!("$${n} $x ${n}")).unwrap(), json!("${n} $x 3"));
     }
 }
