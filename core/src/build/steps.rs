@@ -47,10 +47,7 @@ impl Build<'_> {
             }
             Command::Workdir(_) => self.workdir(stage, &instruction.command, n),
             Command::From { .. } => Err(Error::new(ErrorKind::Internal, "FROM is no step of a stage")),
-            command => {
-                let text = self.change(stage, command)?;
-                self.text_step(stage, text, n)
-            }
+            command => self.change(stage, command).and_then(|text| self.text_step(stage, text, n)),
         };
         result.map_err(at(instruction))
     }
