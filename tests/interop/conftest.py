@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,12 +64,12 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 
 
 @pytest.fixture
-def podman(tmp_path: Path) -> Iterator[list[str]]:
-    """The start of every podman command line."""
-    command = ["podman", "--root", str(tmp_path / "podman"), "--runroot", str(tmp_path / "podman-run")]
-    command += ["--storage-driver", "vfs"]
-    yield command
-    run(*command, "rmi", "--all", "--force", check=False)
+def podman() -> Iterator[list[str]]:
+    """The start of every podman command line. Its runroot may not be longer than 50 characters."""
+    with tempfile.TemporaryDirectory(prefix="podman-") as folder:
+        command = ["podman", "--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
+        yield command
+        run(*command, "rmi", "--all", "--force", check=False)
 
 
 @pytest.fixture

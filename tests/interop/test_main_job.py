@@ -20,7 +20,7 @@ RUN apt-get install -y nginx
 
 #: What no two installations have the same: logs, keys, caches with times in them.
 UNLIKE = re.compile(
-    r"var/log/.*|var/cache/(ldconfig/aux-cache|apt/.*|debconf/.*)|etc/ssh/ssh_host_.*|var/lib/apt/.*|etc/machine-id"
+    r"var/log/.*|var/cache/(ldconfig/aux-cache|apt/.*|debconf/.*)|etc/ssh/ssh_host_.*|var/lib/apt/.*|etc/machine-id|var/lib/dbus/machine-id"
     r"|var/lib/dpkg/(status|available|diversions)(-old)?|var/lib/systemd/.*|etc/(passwd|shadow|group|gshadow)-|etc/shadow"
 )
 
