@@ -112,6 +112,8 @@ def show(event: layerkit.Event) -> None:
         print(f"     ---> Running in {event['container'][:12]}")
     elif event["event"] == "step_log":
         print("    " + event["text"].rstrip("\n"))
+    elif event["event"] == "container_removed":
+        print(f"    Removing intermediate container {event['container'][:12]}")
     elif event["event"] == "step_done":
         print(f"     ---> {event['image'].removeprefix('sha256:')[:12]}")
 
@@ -140,7 +142,8 @@ def main_job(folder: Path) -> None:
             runs = ""
         (context / "Dockerfile").write_text(DOCKERFILE + runs + LAST_STEPS)
         image = engine.images.build(context, tag=["web:1", "web:latest"], on_event=show)
-        again = engine.images.build(context, tag="web:1")
+        print("== build again")
+        again = engine.images.build(context, tag="web:1", on_event=show)
         assert again == image, "the second build comes from the cache"
 
         print("== images")
