@@ -1,11 +1,12 @@
 //! Process 1 of the container: from a fresh process namespace to the command.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags, openat};
-use rustix::io::{Errno, dup2, fcntl_dupfd_cloexec};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::stdio::dup2_stdin;
 use rustix::thread::UnshareFlags;
 
 use crate::message::Start;
@@ -22,7 +23,7 @@ pub fn run(socket: BorrowedFd<'_>, supervisor: &OwnedFd, start: &Start) -> ! {
             Ok(()) if start.args.is_empty() => 0,
             Ok(()) => command::execute(start),
             Err(failure) => {
-                supervisor::report_failure(rustix::fd::AsFd::as_fd(&socket), failure);
+                supervisor::report_failure(socket.as_fd(), failure);
                 EXIT_FAILED
             }
         },
@@ -36,8 +37,9 @@ fn set_up(supervisor: &OwnedFd, start: &Start) -> Result<()> {
     rustix::process::setsid().step(|| "begin a session")?;
     reset_signals();
     unshare(start)?;
-    let kind = if start.isolated { Some(network::start_loopback()) } else { None };
-    kind.transpose()?;
+    if start.isolated {
+        network::start_loopback()?;
+    }
     mounts::enter_root(start)?;
     stdin_from_null()?;
     if !start.cwd.is_empty() {
@@ -95,11 +97,7 @@ fn unshare(start: &Start) -> Result<()> {
 
 /// Standard input is empty, and no longer the control socket.
 fn stdin_from_null() -> Result<()> {
-    let null = openat(rustix::fs::CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .step(|| "open /dev/null")?;
-    // SAFETY: descriptor 0 is open; the value that stands for it here is forgotten, never closed.
-    let mut stdin = std::mem::ManuallyDrop::new(unsafe {
-        <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(0)
-    });
-    dup2(&null, &mut stdin).step(|| "empty the standard input")
+    let null =
+        open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).step(|| "open /dev/null")?;
+    dup2_stdin(&null).step(|| "empty the standard input")
 }

@@ -10,9 +10,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, open, openat, symlinkat};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
-    UnmountFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen, mount_bind, mount_change, mount_remount,
-    move_mount, open_tree, unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen, mount_bind,
+    mount_change, mount_remount, move_mount, open_tree, unmount,
 };
 
 use crate::message::Start;
@@ -95,7 +95,9 @@ impl Staging {
         let staging = detached("tmpfs", &[("mode", "0755"), ("size", "16m")], NODEV | NOSUID)?;
         attach(&staging, CWD, "/").step(|| "attach a temporary file system")?;
         let at = staging.as_fd();
-        for directory in ["lower", "lower/dev", "lower/etc", "lower/proc", "lower/sys", "root", "upper", "work"] {
+        for directory in
+            ["lower", "lower/dev", "lower/etc", "lower/proc", "lower/sys", "root", "upper", "work"]
+        {
             mkdirat(at, directory, Mode::from_raw_mode(0o755)).step(|| format!("create {directory}"))?;
         }
         let hostname = [start.hostname.as_slice(), b"\n"].concat();
@@ -192,24 +194,22 @@ fn mount_dev(devices: &[(&str, OwnedFd)]) -> Result<()> {
     for (name, target) in LINKS {
         symlinkat(target, &dev, name).step(|| format!("link /dev/{name}"))?;
     }
-    let shm = [("mode", "1777"), ("size", "65536k")];
-    let pts = [("mode", "0620"), ("ptmxmode", "0666"), ("gid", "5")];
+    let quiet = NOSUID | NODEV | NOEXEC;
+    mount_in_dev(&dev, "shm", detached("tmpfs", &[("mode", "1777"), ("size", "65536k")], quiet)?)?;
     // No node can be made in devpts, and its own have to open.
-    let parts: [(&str, &str, &[(&str, &str)], MountAttrFlags); 3] = [
-        ("shm", "tmpfs", &shm, NOSUID | NODEV | NOEXEC),
-        ("pts", "devpts", &pts, NOSUID | NOEXEC),
-        ("mqueue", "mqueue", &[], NOSUID | NODEV | NOEXEC),
-    ];
-    for (name, kind, options, attributes) in parts {
-        mkdirat(&dev, name, Mode::from_raw_mode(0o755)).step(|| format!("create /dev/{name}"))?;
-        match detached(kind, options, attributes) {
-            Ok(mount) => attach(&mount, dev.as_fd(), name).step(|| format!("attach /dev/{name}"))?,
-            // A kernel without message queues.
-            Err(Failure { errno, .. }) if kind == "mqueue" && errno == libc::ENODEV => {}
-            Err(failure) => return Err(failure),
-        }
+    let options = [("mode", "0620"), ("ptmxmode", "0666"), ("gid", "5")];
+    mount_in_dev(&dev, "pts", detached("devpts", &options, NOSUID | NOEXEC)?)?;
+    match detached("mqueue", &[], quiet) {
+        Ok(mount) => mount_in_dev(&dev, "mqueue", mount),
+        // A kernel without message queues.
+        Err(Failure { errno: libc::ENODEV, .. }) => Ok(()),
+        Err(failure) => Err(failure),
     }
-    Ok(())
+}
+
+fn mount_in_dev(dev: &OwnedFd, name: &str, mount: OwnedFd) -> Result<()> {
+    mkdirat(dev, name, Mode::from_raw_mode(0o755)).step(|| format!("create /dev/{name}"))?;
+    attach(&mount, dev.as_fd(), name).step(|| format!("attach /dev/{name}"))
 }
 
 /// Puts a file over the image's. A link is covered itself, wherever it points: the name must give this file.

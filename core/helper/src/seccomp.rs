@@ -127,11 +127,7 @@ fn block(arch: &Arch) -> Vec<libc::sock_filter> {
             op(RETURN, fail(EPERM)),
         ]);
     }
-    out.extend([
-        jump(IF_GREATER, NEWEST, 1, 0),
-        op(RETURN, fail(EPERM)),
-        op(RETURN, fail(ENOSYS)),
-    ]);
+    out.extend([jump(IF_GREATER, NEWEST, 1, 0), op(RETURN, fail(EPERM)), op(RETURN, fail(ENOSYS))]);
     out
 }
 

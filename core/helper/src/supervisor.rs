@@ -37,8 +37,7 @@ fn close_inherited() {
     }
     // Before Linux 5.9.
     let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
-    let open: Vec<i32> =
-        entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    let open: Vec<i32> = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     for fd in open.into_iter().filter(|fd| *fd > 2) {
         // SAFETY: as above; the descriptor of the directory itself is closed already and fails with EBADF.
         unsafe { libc::close(fd) };
@@ -97,7 +96,8 @@ pub fn report_failure(socket: BorrowedFd<'_>, failure: Failure) {
 fn supervise(socket: BorrowedFd<'_>, start: &Start) -> Result<i32> {
     let caller = caller(start)?;
     let _lock = lock(&start.upper)?;
-    let this = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).step(|| "open a descriptor of this process")?;
+    let this = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
+        .step(|| "open a descriptor of this process")?;
     // SAFETY: the new process namespace is for children; this process uses no facility that caches its ID.
     unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWPID) }
         .step(|| "make a process namespace")?;
@@ -114,7 +114,8 @@ fn supervise(socket: BorrowedFd<'_>, start: &Start) -> Result<i32> {
         libc::close(1);
         libc::close(2);
     }
-    let child = pidfd_open(pid, PidfdFlags::empty()).step(|| "open a descriptor of the container's process")?;
+    let child =
+        pidfd_open(pid, PidfdFlags::empty()).step(|| "open a descriptor of the container's process")?;
     wait(socket, &caller, &child)
 }
 
@@ -122,7 +123,8 @@ fn supervise(socket: BorrowedFd<'_>, start: &Start) -> Result<i32> {
 fn caller(start: &Start) -> Result<OwnedFd> {
     let gone = || Failure::new("find the calling process");
     let pid = Pid::from_raw(start.caller as i32).ok_or_else(gone)?;
-    let descriptor = pidfd_open(pid, PidfdFlags::empty()).step(|| "open a descriptor of the calling process")?;
+    let descriptor =
+        pidfd_open(pid, PidfdFlags::empty()).step(|| "open a descriptor of the calling process")?;
     // Looked at only now: had it gone before, its ID could be somebody else's.
     if rustix::process::getppid() == Some(pid) { Ok(descriptor) } else { Err(gone()) }
 }
@@ -136,6 +138,8 @@ fn lock(upper: &[u8]) -> Result<Option<OwnedFd>> {
     let directory = openat(CWD, upper, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .step(|| format!("open the upper directory {name}"))?;
     flock(&directory, FlockOperation::NonBlockingLockExclusive)
+        // EAGAIN would also be what a fork fails with.
+        .map_err(|error| if error == Errno::WOULDBLOCK { Errno::BUSY } else { error })
         .step(|| format!("lock the upper directory {name}"))?;
     Ok(Some(directory))
 }

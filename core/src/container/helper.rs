@@ -216,3 +216,36 @@ fn write_all(memory: &OwnedFd) -> rustix::io::Result<()> {
 fn above_streams(program: OwnedFd) -> rustix::io::Result<OwnedFd> {
     if program.as_raw_fd() > 2 { Ok(program) } else { rustix::io::fcntl_dupfd_cloexec(&program, 3) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The helper, started from this, ends by itself once its caller has hung up.
+    fn runs(program: &OwnedFd) {
+        let (ours, theirs) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+                .unwrap();
+        let (_stdout, stdout) = pipe().unwrap();
+        let (_stderr, stderr) = pipe().unwrap();
+        let mut child = execute(program, &[&theirs, &stdout, &stderr]).unwrap();
+        drop(ours);
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn the_program_runs_from_memory_that_cannot_be_changed() {
+        let program = in_memory().unwrap();
+        runs(&program);
+        assert_eq!(rustix::io::write(&program, b"x").unwrap_err(), Errno::PERM);
+    }
+
+    #[test]
+    fn where_memory_may_not_be_executed_the_program_runs_from_a_file_without_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = in_file(folder.path()).unwrap();
+        assert_eq!(crate::fs::list(folder.path()).unwrap().len(), 0);
+        runs(&program);
+        assert_eq!(rustix::io::write(&program, b"x").unwrap_err(), Errno::BADF);
+    }
+}

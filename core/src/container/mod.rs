@@ -15,6 +15,7 @@ pub mod user;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -72,15 +73,19 @@ pub struct ExitStatus {
 
 /// Whether this process can run containers here; `unsupported`, with the reason, when it cannot.
 ///
-/// Costs a few milliseconds: it sets up a container without a command.
+/// The first time, it costs a few milliseconds: it sets up a container without a command. That it worked is remembered.
 pub fn is_supported() -> Result<()> {
+    static WORKS: AtomicBool = AtomicBool::new(false);
+    if WORKS.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     if !rustix::process::geteuid().is_root() {
         return Err(Error::new(ErrorKind::Unsupported, "running containers needs root"));
     }
     let start = Start { caller: std::process::id(), hostname: b"localhost".to_vec(), ..Start::default() };
     let helper = Helper::start(&start, Path::new("/tmp"))?;
     supervise(helper, &Task::new()?, &mut |_, _| Ok(()))
-        .map(drop)
+        .map(|_| WORKS.store(true, Ordering::Relaxed))
         .map_err(|error| error.as_kind(ErrorKind::Unsupported).context("containers cannot run here"))
 }
 
@@ -259,7 +264,7 @@ fn set_up_failed(errno: i32, step: &str) -> Error {
     let errno_is = |those: &[Errno]| those.iter().any(|one| one.raw_os_error() == errno);
     let kind = if errno_is(&[Errno::PERM, Errno::NOSYS, Errno::NODEV, Errno::OPNOTSUPP]) {
         ErrorKind::Unsupported
-    } else if errno_is(&[Errno::WOULDBLOCK]) {
+    } else if errno_is(&[Errno::BUSY]) {
         ErrorKind::Conflict
     } else if errno_is(&[Errno::NOSPC]) {
         ErrorKind::NoSpace

@@ -7,8 +7,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
-    fsmount, fsopen, open_tree,
+    FsMountFlags, FsOpenFlags, MountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, open_tree,
 };
 
 use super::{NODEV, by_descriptor};
@@ -29,11 +29,8 @@ struct Parts {
 
 /// Mounts the overlay, detached. `staging` has the lowest layer, and the mount point that old kernels need.
 pub fn mount(start: &Start, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
-    let mut lowers = start
-        .lowers
-        .iter()
-        .map(|path| directory(CWD, path, "layer"))
-        .collect::<Result<Vec<_>>>()?;
+    let mut lowers =
+        start.lowers.iter().map(|path| directory(CWD, path, "layer")).collect::<Result<Vec<_>>>()?;
     let (upper, work) = if start.upper.is_empty() {
         (directory(staging, b"upper", "upper")?, directory(staging, b"work", "work")?)
     } else {
