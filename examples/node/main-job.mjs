@@ -55,7 +55,7 @@ async function mainJob(folder) {
     await engine.images.build({ path: context, tag: 'app:1', onProgress: show });
 
     for (const image of await engine.images.list()) console.log(`${image.shortId}  ${image.tags}  ${image.size} bytes`);
-    for (const entry of await built.history()) console.log(`    ${entry.createdBy}`);
+    for (const entry of await built.history()) console.log(`    ${entry.createdBy || entry.comment}`);
 
     const archive = join(folder, 'app.tar');
     await engine.images.save('app:1', createWriteStream(archive));
