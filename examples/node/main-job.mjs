@@ -1,5 +1,5 @@
-// The main job from Node, without a network and without root: import a root file system, build a Dockerfile with RUN on it,
-// list, save, remove, load.
+// The main job from Node, without a network: import a root file system, build a Dockerfile with RUN on it, list, save,
+// remove, load. Where RUN steps cannot run it says so, and why.
 //
 //     node examples/node/main-job.mjs [ROOTFS.tar]
 //
@@ -44,6 +44,9 @@ async function mainJob(folder) {
   try {
     const base = await engine.images.import(await rootfs(folder), { name: 'rootfs:1', changes: ['ENV GREETING=hello'] });
     console.log(`imported ${base.tags} as ${base.shortId}, ${base.size} bytes`);
+
+    const { runMode, runReason } = await engine.system.info();
+    if (runMode === 'none') console.log(`RUN will not work here: ${runReason}`);
 
     const context = join(folder, 'context');
     await mkdir(context);
