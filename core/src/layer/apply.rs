@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 use super::entry::{Entry, EntryKind, Timestamp, Whiteout, display, invalid, no_target};
@@ -49,7 +49,7 @@ pub(super) fn flat(root: Root, tar: impl Read, limits: &Limits, task: &Task) -> 
 /// An open directory that entries are made in.
 pub(super) struct Parent {
     pub directory: OwnedFd,
-    /// The way it was asked for; for an overlay, the way it really is.
+    /// Its path, with no symlink on the way.
     pub path: PathBuf,
     pub inode: u64,
     /// Whether lower layers show through in it. Only an overlay uses it.
@@ -153,7 +153,7 @@ struct Flat {
     made: HashSet<u64>,
     hasher: RandomState,
     /// The directory that was used last, by the path it was asked for.
-    parent: Option<Rc<Parent>>,
+    parent: Option<(PathBuf, Rc<Parent>)>,
 }
 
 impl Flat {
@@ -162,9 +162,9 @@ impl Flat {
     }
 
     /// Opens a directory that is there; nothing when there is none.
-    fn existing(&self, path: &Path, entry: &Path) -> Result<Option<OwnedFd>> {
-        match self.root.directory(path) {
-            Ok(directory) => Ok(Some(directory)),
+    fn existing(&self, path: &Path, entry: &Path) -> Result<Option<(OwnedFd, PathBuf)>> {
+        match self.root.locate(path, None) {
+            Ok(found) => Ok(Some(found)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(path_error(entry, error)),
         }
@@ -192,19 +192,14 @@ impl View for Flat {
             Whiteout::Path(path) => (path.parent().unwrap_or(Path::new("")), path.file_name()),
             Whiteout::Opaque(path) => (path.as_path(), None),
         };
-        let Some(directory) = self.existing(above, &entry.path)? else { return Ok(()) };
-        self.remember(&directory, above)?;
-        let keep = |inode: u64, name: &OsStr| self.made.contains(&self.key(inode, name));
+        let Some((directory, above)) = self.existing(above, &entry.path)? else { return Ok(()) };
+        self.remember(&directory, &above)?;
+        let keep = |_: BorrowedFd<'_>, inode: u64, name: &OsStr| self.made.contains(&self.key(inode, name));
         if let Some(name) = name {
             return rooted::remove(directory.as_fd(), name, &keep).map(drop).context(what);
         }
-        let listable = rustix::fs::openat(
-            &directory,
-            ITSELF,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .context(|| format!("list {}", display(path)))?;
+        let listable = rooted::open_listable(&directory, OsStr::new(ITSELF));
+        let listable = listable.context(|| format!("list {}", display(path)))?;
         for name in rooted::list(&listable).context(|| format!("list {}", display(path)))? {
             rooted::remove(directory.as_fd(), OsStr::from_bytes(name.to_bytes()), &keep).context(what)?;
         }
@@ -220,23 +215,23 @@ impl View for Flat {
 
     fn parent(&mut self, _: &mut Placer<'_>, entry: &Entry) -> Result<Rc<Parent>> {
         let path = entry.path.parent().unwrap_or(Path::new(""));
-        if let Some(parent) = &self.parent
-            && parent.path.as_os_str() == path.as_os_str()
+        if let Some((given, parent)) = &self.parent
+            && given.as_os_str() == path.as_os_str()
         {
             return Ok(parent.clone());
         }
         let mut changed = Vec::new();
-        let opened = self.root.make_directory(path, &mut changed);
-        let directory = opened.map_err(|error| path_error(&entry.path, error))?;
+        let opened = self.root.locate(path, Some(&mut changed));
+        let (directory, resolved) = opened.map_err(|error| path_error(&entry.path, error))?;
         for Changed { path, stat, made } in changed {
             match made {
                 true => self.times.later(&path, &stat, Timestamp::default()),
                 false => self.times.restore(&path, &stat),
             }
         }
-        let inode = self.remember(&directory, path)?;
-        let parent = Rc::new(Parent { directory, path: path.to_owned(), inode, merged: false });
-        self.parent = Some(parent.clone());
+        let inode = self.remember(&directory, &resolved)?;
+        let parent = Rc::new(Parent { directory, path: resolved, inode, merged: false });
+        self.parent = Some((path.to_owned(), parent.clone()));
         Ok(parent)
     }
 
@@ -245,7 +240,8 @@ impl View for Flat {
         let (Some(target), Some(name)) = (entry.link.file_name(), entry.path.file_name()) else {
             return Err(no_target(entry, "is the root"));
         };
-        let directory = self.existing(above, &entry.path)?.ok_or_else(|| no_target(entry, "is not there"))?;
+        let (directory, _) =
+            self.existing(above, &entry.path)?.ok_or_else(|| no_target(entry, "is not there"))?;
         match rooted::stat(&directory, target).context(|| format!("stat {}", display(&entry.link)))? {
             None => return Err(no_target(entry, "is not there")),
             Some(found) if rooted::file_type(&found) == FileType::Directory => {
@@ -262,7 +258,7 @@ impl View for Flat {
         if entry.kind == EntryKind::Directory
             && let Some(stat) = rooted::stat(&parent.directory, name).context(|| "stat a new directory")?
         {
-            self.times.later(&entry.path, &stat, entry.mtime);
+            self.times.later(&parent.path.join(name), &stat, entry.mtime);
         }
         if matches!(before, Before::Directory | Before::Other) {
             // The open directory may have gone, or a link on the way to it.

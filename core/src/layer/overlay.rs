@@ -2,10 +2,11 @@
 //!
 //! What lower layers have is asked of their [`Tree`]; their directories are read only to copy the target of a hard link.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -47,6 +48,7 @@ pub fn apply_overlay(
         lower,
         times: DirectoryTimes::default(),
         opaque: BTreeSet::new(),
+        implied: HashSet::new(),
         copies: HashMap::new(),
         parent: None,
     };
@@ -62,6 +64,8 @@ struct Overlay<'a> {
     times: DirectoryTimes,
     /// Directories of this layer that hide what is below them.
     opaque: BTreeSet<PathBuf>,
+    /// Directories that are here only because something in them is, by their inodes.
+    implied: HashSet<(u64, u64)>,
     /// Lower files that were copied for a hard link, and where to.
     copies: HashMap<PathBuf, PathBuf>,
     /// The directory that was used last, by the path it was asked for.
@@ -77,6 +81,11 @@ struct Place {
 
 fn is_directory(stat: &Stat) -> bool {
     rooted::file_type(stat) == FileType::Directory
+}
+
+fn make_whiteout(parent: BorrowedFd<'_>, name: &OsStr, path: &Path) -> Result<()> {
+    rustix::fs::mknodat(parent, name, FileType::CharacterDevice, Mode::empty(), 0)
+        .context(|| format!("create the whiteout of {}", display(path)))
 }
 
 fn is_whiteout(stat: &Stat) -> bool {
@@ -187,6 +196,9 @@ impl Overlay<'_> {
             let above = self.upper.directory(above).context(what)?;
             placer.directory(above.as_fd(), name.unwrap_or_default(), &entry)?;
             self.later(directory, entry.mtime)?;
+            if let Some(made) = self.stat(directory)? {
+                self.implied.insert((made.st_dev, made.st_ino));
+            }
             if anew && below.is_some() {
                 self.mark_opaque(directory)?;
                 through = false;
@@ -217,15 +229,32 @@ impl Overlay<'_> {
         let below = if place.merged { self.lower.get(&path) } else { None };
         let Some(below) = below else { return Ok(()) };
         match self.stat(&path)? {
-            Some(found) if is_directory(&found) && below.is_directory() => self.mark_opaque(&path),
+            Some(found) if is_directory(&found) => {
+                let parent = self.ensure(placer, &place.path)?;
+                if !self.remove_implied(parent.as_fd(), name)? {
+                    make_whiteout(parent.as_fd(), name, &path)
+                } else if below.is_directory() {
+                    self.mark_opaque(&path)
+                } else {
+                    Ok(())
+                }
+            }
             // What this layer has there hides it already.
             Some(_) => Ok(()),
-            None => {
-                let parent = self.ensure(placer, &place.path)?;
-                rustix::fs::mknodat(&parent, name, FileType::CharacterDevice, Mode::empty(), 0)
-                    .context(|| format!("create the whiteout of {}", display(&path)))
-            }
+            None => make_whiteout(self.ensure(placer, &place.path)?.as_fd(), name, &path),
         }
+    }
+
+    /// Removes whiteouts, and directories that are here only because of them: what hides all has no need of them, and
+    /// they would show. `true` when something is left.
+    fn remove_implied(&self, parent: BorrowedFd<'_>, name: &OsStr) -> Result<bool> {
+        let keep = |directory: BorrowedFd<'_>, _: u64, name: &OsStr| match rooted::stat(directory, name) {
+            Ok(Some(found)) if is_directory(&found) => !self.implied.contains(&(found.st_dev, found.st_ino)),
+            Ok(Some(found)) => !is_whiteout(&found),
+            // The removal meets the same error and reports it.
+            _ => false,
+        };
+        rooted::remove(parent, name, &keep).context(|| format!("remove {}", name.to_string_lossy()))
     }
 
     /// Opens a file of the lower layers.
@@ -265,7 +294,12 @@ impl View for Overlay<'_> {
                 if !place.merged {
                     return Ok(());
                 }
-                self.ensure(placer, &place.path)?;
+                let directory = self.ensure(placer, &place.path)?;
+                let what = || format!("list {}", display(&place.path));
+                let listable = rooted::open_listable(&directory, OsStr::new(ITSELF)).context(what)?;
+                for name in rooted::list(&listable).context(what)? {
+                    self.remove_implied(directory.as_fd(), OsStr::from_bytes(name.to_bytes()))?;
+                }
                 self.mark_opaque(&place.path)
             }
         }
@@ -363,6 +397,11 @@ impl View for Overlay<'_> {
         }
         if entry.kind == EntryKind::Directory {
             self.later(&path, entry.mtime)?;
+            if before == Before::Merged
+                && let Some(found) = self.stat(&path)?
+            {
+                self.implied.remove(&(found.st_dev, found.st_ino));
+            }
             // What this layer had there hid the lower directory, or was its whiteout; the new one would let it through.
             if before == Before::Other && below.is_some_and(Node::is_directory) {
                 self.mark_opaque(&path)?;

@@ -225,7 +225,7 @@ impl<'a> Placer<'a> {
             Some(old) if rooted::file_type(&old) == FileType::Directory => Before::Directory,
             _ => Before::Other,
         };
-        rooted::remove(parent, name, &|_, _| false).context(what)?;
+        rooted::remove(parent, name, &|_, _, _| false).context(what)?;
         Ok((make().context(what)?, before))
     }
 

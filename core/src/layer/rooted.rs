@@ -9,7 +9,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid,
+};
 use rustix::io::{Errno, Result};
 
 use super::entry::IMPLICIT_MODE;
@@ -54,7 +56,10 @@ impl Root {
 
     /// Opens the directory at `path`, following symlinks inside the root, to look names up in.
     pub fn directory(&self, path: &Path) -> Result<OwnedFd> {
-        self.open_flags(path, PATH_ONLY)
+        match self.try_openat2(path, ResolveFlags::empty()) {
+            Some(result) => result,
+            None => self.walk(path, None).map(|(directory, _)| directory),
+        }
     }
 
     /// Opens a file at `path` to read, following symlinks inside the root on the way but not at the end.
@@ -84,31 +89,38 @@ impl Root {
         self.directory.as_fd()
     }
 
-    fn open_flags(&self, path: &Path, flags: OFlags) -> Result<OwnedFd> {
-        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        if self.openat2.get() {
-            let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-            match rustix::fs::openat2(&self.directory, path, flags, Mode::empty(), resolve) {
-                Err(Errno::NOSYS | Errno::PERM) => self.openat2.set(false),
-                // Something was renamed at the same time, and `..` could not be followed for sure.
-                Err(Errno::AGAIN) => {}
-                other => return other,
-            }
+    /// Like [`Root::directory`], and says what path it really has. With `changed` it makes what is missing as
+    /// [`IMPLICIT_MODE`] says, and adds what it made and what that changed.
+    pub fn locate(&self, path: &Path, changed: Option<&mut Vec<Changed>>) -> Result<(OwnedFd, PathBuf)> {
+        // Where no symlink is on the way the path is the real one.
+        match self.try_openat2(path, ResolveFlags::NO_SYMLINKS) {
+            Some(Ok(directory)) => Ok((directory, path.to_owned())),
+            Some(Err(Errno::NOENT)) if changed.is_none() => Err(Errno::NOENT),
+            Some(Err(Errno::LOOP | Errno::NOENT)) | None => self.walk(path, changed),
+            Some(Err(error)) => Err(error),
         }
-        self.walk(path, None)
     }
 
-    /// Like [`Root::directory`], but makes what is missing as [`IMPLICIT_MODE`] says, and
-    /// adds to `changed` what it made and what that changed.
-    pub fn make_directory(&self, path: &Path, changed: &mut Vec<Changed>) -> Result<OwnedFd> {
-        match self.directory(path) {
-            Err(Errno::NOENT) => self.walk(path, Some(changed)),
-            other => other,
+    /// Nothing where `openat2` does not work.
+    fn try_openat2(&self, path: &Path, also: ResolveFlags) -> Option<Result<OwnedFd>> {
+        if !self.openat2.get() {
+            return None;
+        }
+        let path = if path.as_os_str().is_empty() { Path::new(ITSELF) } else { path };
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | also;
+        match rustix::fs::openat2(&self.directory, path, PATH_ONLY, Mode::empty(), resolve) {
+            Err(Errno::NOSYS | Errno::PERM) => {
+                self.openat2.set(false);
+                None
+            }
+            // Something was renamed at the same time, and `..` could not be followed for sure.
+            Err(Errno::AGAIN) => None,
+            other => Some(other),
         }
     }
 
     /// Opens a directory component by component.
-    fn walk(&self, path: &Path, mut changed: Option<&mut Vec<Changed>>) -> Result<OwnedFd> {
+    fn walk(&self, path: &Path, mut changed: Option<&mut Vec<Changed>>) -> Result<(OwnedFd, PathBuf)> {
         // The directories from below the root to where the walk stands, so that `..` needs no lookup.
         let mut stack: Vec<(OwnedFd, OsString)> = Vec::new();
         let mut rest = names(path);
@@ -152,10 +164,12 @@ impl Root {
                 _ => return Err(Errno::NOTDIR),
             }
         }
-        match stack.pop() {
-            Some((directory, _)) => Ok(directory),
-            None => rustix::fs::openat(&self.directory, c".", PATH_ONLY, Mode::empty()),
-        }
+        let path = stack.iter().map(|(_, name)| name).collect();
+        let directory = match stack.pop() {
+            Some((directory, _)) => directory,
+            None => rustix::fs::openat(&self.directory, ITSELF, PATH_ONLY, Mode::empty())?,
+        };
+        Ok((directory, path))
     }
 }
 
@@ -171,6 +185,15 @@ fn make_implicit(parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
 
 pub(super) fn file_type(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
+}
+
+fn times_of(stat: &Stat) -> Timestamps {
+    let time =
+        |seconds, nanoseconds| Timespec { tv_sec: seconds, tv_nsec: i64::try_from(nanoseconds).unwrap_or(0) };
+    Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+    }
 }
 
 /// The attributes of a name, following no symlink; nothing when there is none.
@@ -207,17 +230,17 @@ pub(super) fn open_listable(directory: impl AsFd, name: &OsStr) -> Result<OwnedF
     rustix::fs::openat(directory, name, flags, Mode::empty())
 }
 
-/// Removes a name and all below it, except what `keep` wants (by the inode of its directory and its name) and the
-/// directories on the way there. Follows no symlink; a name that is not there is fine. `true` when something was kept.
+/// Removes a name and all below it, except what `keep` wants (by its directory, open and as an inode, and its name)
+/// and the directories on the way there. Follows no symlink; a name that is not there is fine. `true` when something was kept.
 pub(super) fn remove(
     directory: BorrowedFd<'_>,
     name: &OsStr,
-    keep: &dyn Fn(u64, &OsStr) -> bool,
+    keep: &dyn Fn(BorrowedFd<'_>, u64, &OsStr) -> bool,
 ) -> Result<bool> {
     /// A directory that is being emptied.
     struct Level {
         directory: OwnedFd,
-        inode: u64,
+        stat: Stat,
         /// Names still to do, and whether something in it stays.
         names: Vec<CString>,
         kept: bool,
@@ -227,8 +250,8 @@ pub(super) fn remove(
     }
     let enter = |parent: BorrowedFd<'_>, name: &OsStr, wanted: bool| -> Result<Level> {
         let directory = open_listable(parent, name)?;
-        let inode = rustix::fs::fstat(&directory)?.st_ino;
-        Ok(Level { names: list(&directory)?, directory, inode, kept: false, name: name.to_owned(), wanted })
+        let stat = rustix::fs::fstat(&directory)?;
+        Ok(Level { names: list(&directory)?, directory, stat, kept: false, name: name.to_owned(), wanted })
     };
     // Directories are entered one by one on a stack of our own: a layer can make them as deep as it likes.
     let mut stack: Vec<Level> = Vec::new();
@@ -237,7 +260,7 @@ pub(super) fn remove(
     loop {
         let here = stack.last().map_or(directory, |level| level.directory.as_fd());
         if let Some((inode, name)) = next.take() {
-            let wanted = keep(inode, &name);
+            let wanted = keep(here, inode, &name);
             // One call instead of two where most things are no directories.
             let kept = match if wanted {
                 Err(Errno::ISDIR)
@@ -264,14 +287,17 @@ pub(super) fn remove(
         }
         let Some(level) = stack.last_mut() else { return Ok(kept_top) };
         if let Some(name) = level.names.pop() {
-            next = Some((level.inode, OsStr::from_bytes(name.to_bytes()).to_owned()));
+            next = Some((level.stat.st_ino, OsStr::from_bytes(name.to_bytes()).to_owned()));
             continue;
         }
         // It is done: it goes unless something in it stays.
         let Some(done) = stack.pop() else { return Ok(kept_top) };
         let kept = done.kept || done.wanted;
         let here = stack.last().map_or(directory, |level| level.directory.as_fd());
-        if !kept {
+        if kept {
+            // Losing what lower layers had in it is no change that it shows.
+            rustix::fs::futimens(&done.directory, &times_of(&done.stat))?;
+        } else {
             rustix::fs::unlinkat(here, &done.name, AtFlags::REMOVEDIR)?;
         }
         match stack.last_mut() {
