@@ -31,7 +31,7 @@ struct Arguments {
     /// A static busybox.
     #[arg(long, default_value = "/bin/busybox")]
     busybox: PathBuf,
-    /// Name the cases that passed, too.
+    /// Name every case, with the time it took.
     #[arg(long, short)]
     verbose: bool,
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -30,7 +31,7 @@ pub struct Options {
     pub allow_missing: bool,
     /// A static busybox.
     pub busybox: PathBuf,
-    /// Name the cases that passed.
+    /// Name every case, with the time it took.
     pub verbose: bool,
 }
 
@@ -170,9 +171,13 @@ fn run_driver(ops: &Ops, cases: &[Case], language: &str, command: &str, options:
             report.lines.push(format!("skipped {language}: {}: {reason}", case.name));
             continue;
         }
+        let began = Instant::now();
         let outcome = run_case(case, &mut driver, language, &options.busybox);
         let broken = matches!(&outcome, Err(problem) if problem.broken);
-        judge(&mut report, case, language, outcome, options.verbose);
+        judge(&mut report, case, language, outcome);
+        if options.verbose {
+            report.lines.push(format!("{:>6} ms {language}: {}", began.elapsed().as_millis(), case.name));
+        }
         if broken {
             match start(ops, language, command, home.path()) {
                 Ok((next, _)) => driver = next,
@@ -190,21 +195,12 @@ fn run_driver(ops: &Ops, cases: &[Case], language: &str, command: &str, options:
     report
 }
 
-fn judge(
-    report: &mut Report,
-    case: &Case,
-    language: &str,
-    outcome: Result<Evidence, Problem>,
-    verbose: bool,
-) {
+fn judge(report: &mut Report, case: &Case, language: &str, outcome: Result<Evidence, Problem>) {
     match (outcome, &case.known_failure) {
         (Ok(evidence), None) => {
             report.totals.passed += 1;
             report.failures.extend(evidence.failures);
             report.same.insert(case.name.clone(), evidence.same);
-            if verbose {
-                report.lines.push(format!("passed {language}: {}", case.name));
-            }
         }
         (Ok(_), Some(reason)) => {
             report.fail(language, &case.name, &format!("passes, and is marked as a known failure: {reason}"));
