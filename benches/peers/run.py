@@ -75,6 +75,8 @@ class Daemon:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
+        # The daemon leaves a mount there.
+        subprocess.run(["umount", "-q", self.folder / "exec" / "netns" / "default"], check=False)
 
 
 def content(generator: random.Random, size: int) -> bytes:

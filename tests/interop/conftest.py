@@ -54,6 +54,8 @@ class Docker:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
+        # The daemon leaves a mount there.
+        run("umount", "-q", self.socket.parent / "exec" / "netns" / "default", check=False)
 
 
 @pytest.fixture(scope="session")

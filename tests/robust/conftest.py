@@ -40,7 +40,7 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for n in range(50):
         (context / "app" / str(n)).write_bytes(noise[n * 7 : n * 7 + 20_000])
     (context / "Dockerfile").write_text(
-        "FROM base\nENV A=1\nCOPY app /app\nRUN echo one > /one && dd if=/app/1 of=/two\nRUN mkdir /three\nCMD [\"true\"]\n"
+        "FROM base\nENV A=1\nCOPY app /app\nRUN echo one > /one && dd if=/app/1 of=/two\nRUN mkdir -p /three\nCMD [\"true\"]\n"
     )
     return folder
 

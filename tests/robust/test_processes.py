@@ -28,6 +28,8 @@ while time.monotonic() < end:
         if what == "import":
             engine.images.import_image(f"{workload}/root.tar.gz", name=name, message=str(moments.random()))
         elif what == "build":
+            # Not as the base itself: that would grow a layer each time.
+            name = f"mine-{number}" if name == "base" else name
             engine.images.build(path=f"{workload}/context", tag=name, nocache=moments.random() < 0.5)
         elif what == "load":
             engine.images.load(f"{workload}/saved.tar")
