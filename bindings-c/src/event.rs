@@ -12,7 +12,8 @@ use crate::outcome::{c_string, json};
 ///
 /// Events and what they carry (texts unless said otherwise; bytes, counts and lines are numbers):
 ///
-/// - `layer`: `operation` (`import`, `load`, `save`, `unpack`), `id`, `state` (`started`, `progress`, `done`, `exists`), `bytes`, `total` (0 when not known)
+/// - `layer`: `operation` (`import`, `load`, `save`, `unpack`), `id`, `state` (`started`, `progress`, `done`, `exists`),
+///   `bytes`, `total` (0 when not known)
 /// - `image_loaded`: `id`, `name` (may be empty)
 /// - `tag_moved`: `name`, `old_id`
 /// - `step_started`: `n`, `total`, `text`, `line`

@@ -299,7 +299,7 @@ impl Object {
     }
 }
 
-// SAFETY, for every struct here: repr(C), begins with its size, and zero is valid for every other field.
+// SAFETY: every struct here is repr(C) and begins with its size, and zero is valid for every other field.
 unsafe impl Versioned for layerkit_engine_options {}
 // SAFETY: as above.
 unsafe impl Versioned for layerkit_list_options {}
