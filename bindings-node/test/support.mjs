@@ -1,8 +1,10 @@
 // A store of its own for each test, and tars to fill it with.
 
+import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Engine } from 'layerkit';
 
 /** A folder that is gone after the test. */
@@ -70,3 +72,13 @@ export const holdings = () => ({
   descriptors: readdirSync('/proc/self/fd').length,
   threads: readdirSync('/proc/self/task').length,
 });
+
+/** Fails unless this process soon holds no more than `before`: a thread's last breath comes after its answer. */
+export async function assertNothingLeft(before) {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const now = holdings();
+    if (now.descriptors <= before.descriptors && now.threads <= before.threads) return;
+    await sleep(50);
+  }
+  assert.deepEqual(holdings(), before, 'something is left');
+}
