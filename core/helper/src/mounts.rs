@@ -4,6 +4,7 @@
 //! opening). Mounts are made detached and attached by descriptor, so that no path of the image decides where they go.
 
 mod overlay;
+mod placeholders;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -83,11 +84,8 @@ pub fn enter_root(start: &Start) -> Result<()> {
     READ_ONLY.iter().try_for_each(|path| make_read_only(path))
 }
 
-/// A small file system of this mount namespace alone, until the container's root is entered. It holds
-/// - `lower`: the lowest layer of all, with the directories and files that are mounted upon, for images that lack them: so
-///   the upper directory never sees them;
-/// - the files to be mounted there;
-/// - `upper` and `work` where the caller gave none.
+/// A small file system of this mount namespace alone, until the container's root is entered. It holds the layers of
+/// placeholders, the files that are mounted upon them, and `upper` and `work` where the caller gave none.
 struct Staging(OwnedFd);
 
 impl Staging {
@@ -95,14 +93,11 @@ impl Staging {
         let staging = detached("tmpfs", &[("mode", "0755"), ("size", "16m")], NODEV | NOSUID)?;
         attach(&staging, CWD, "/").step(|| "attach a temporary file system")?;
         let at = staging.as_fd();
-        for directory in
-            ["lower", "lower/dev", "lower/etc", "lower/proc", "lower/sys", "root", "upper", "work"]
-        {
+        for directory in ["root", "upper", "work"] {
             mkdirat(at, directory, Mode::from_raw_mode(0o755)).step(|| format!("create {directory}"))?;
         }
         let hostname = [start.hostname.as_slice(), b"\n"].concat();
         for (name, content) in FILES.iter().zip([&hostname, &start.hosts, &start.resolv_conf]) {
-            write_file(at, &format!("lower/etc/{name}"), b"")?;
             write_file(at, name, content)?;
         }
         Ok(Staging(staging))

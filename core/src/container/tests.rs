@@ -308,6 +308,35 @@ fn a_resolv_conf_that_is_a_link_is_covered_wherever_it_points() {
 }
 
 #[test]
+fn what_a_layer_deleted_is_mounted_upon_all_the_same() {
+    use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat, setxattr};
+    let place = Place::new();
+    fs::create_dir(place.layer.join("etc")).unwrap();
+    fs::write(place.layer.join("etc/resolv.conf"), "old").unwrap();
+    let script = "grep -c 0123456789ab /etc/hosts; ls /etc | wc -l; stat -c %a /etc; ls /proc/self/status; cat /etc/resolv.conf";
+    let host = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    for opaque in [false, true] {
+        let above = place.folder.path().join(format!("above {opaque}"));
+        fs::create_dir_all(above.join("etc")).unwrap();
+        fs::set_permissions(above.join("etc"), fs::Permissions::from_mode(0o750)).unwrap();
+        let mut deleted = vec!["proc"];
+        if opaque {
+            setxattr(above.join("etc"), "trusted.overlay.opaque", b"y", XattrFlags::empty()).unwrap();
+        } else {
+            deleted.extend(["etc/hosts", "etc/resolv.conf"]);
+        }
+        for path in deleted {
+            mknodat(CWD, above.join(path), FileType::CharacterDevice, Mode::empty(), 0).unwrap();
+        }
+        let mut spec = place.spec(&["sh", "-c", script]);
+        spec.lowers.insert(0, above);
+        let ran = ran(&spec);
+        assert_eq!((ran.code(), ran.stdout.as_str()), (0, &*format!("1\n3\n750\n/proc/self/status\n{host}")));
+        assert_eq!(ran.changes(), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
 fn a_link_in_the_place_of_proc_is_refused() {
     let place = Place::new();
     symlink("/bin", place.layer.join("proc")).unwrap();

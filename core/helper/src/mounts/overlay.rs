@@ -2,16 +2,14 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{
-    AtFlags, CWD, Dir, Gid, Mode, OFlags, Timestamps, Uid, chownat, fchmod, fstat, openat, statat, utimensat,
-};
+use rustix::fs::{CWD, Mode, OFlags, fchmod, fstat, openat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
     fsconfig_set_string, fsmount, fsopen, open_tree,
 };
 
-use super::{NODEV, by_descriptor};
+use super::{NODEV, by_descriptor, placeholders};
 use crate::message::Start;
 use crate::{Result, Step};
 
@@ -27,7 +25,7 @@ struct Parts {
     work: OwnedFd,
 }
 
-/// Mounts the overlay, detached. `staging` has the lowest layer, and the mount point that old kernels need.
+/// Mounts the overlay, detached. `staging` has room for more layers, and the mount point that old kernels need.
 pub fn mount(start: &Start, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
     let mut lowers =
         start.lowers.iter().map(|path| directory(CWD, path, "layer")).collect::<Result<Vec<_>>>()?;
@@ -37,7 +35,10 @@ pub fn mount(start: &Start, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
         (directory(CWD, &start.upper, "upper")?, directory(CWD, &start.work, "work")?)
     };
     dress_root(&upper, lowers.first())?;
-    lowers.push(directory(staging, b"lower", "lowest")?);
+    let layers: Vec<&OwnedFd> = std::iter::once(&upper).chain(&lowers).collect();
+    let topmost = placeholders::topmost(staging, &layers)?;
+    lowers.splice(0..0, topmost);
+    lowers.push(placeholders::lowest(staging)?);
     let parts = Parts { lowers, upper, work };
     match one_by_one(&parts) {
         // Before Linux 6.7 there is no `lowerdir+`.
@@ -55,26 +56,13 @@ fn directory(at: BorrowedFd<'_>, path: &[u8], what: &str) -> Result<OwnedFd> {
 fn dress_root(upper: &OwnedFd, lower: Option<&OwnedFd>) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(upper, ".", flags, Mode::empty()).step(|| "open the upper directory")?;
-    let mut entries = Dir::read_from(&root).step(|| "read the upper directory")?;
-    if entries.any(|entry| entry.is_ok_and(|entry| !matches!(entry.file_name().to_bytes(), b"." | b".."))) {
+    if !placeholders::is_empty(&root)? {
         return Ok(());
     }
-    let Some(lower) = lower else {
-        return fchmod(&root, Mode::from_raw_mode(0o755)).step(|| "set the mode of the root");
-    };
-    let like = fstat(lower).step(|| "stat the topmost layer")?;
-    let now = statat(&root, "", AtFlags::EMPTY_PATH).step(|| "stat the upper directory")?;
-    if (like.st_uid, like.st_gid) != (now.st_uid, now.st_gid) {
-        let (uid, gid) = (Uid::from_raw(like.st_uid), Gid::from_raw(like.st_gid));
-        chownat(&root, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).step(|| "set the owner of the root")?;
+    match lower {
+        Some(lower) => placeholders::dress(&root, &fstat(lower).step(|| "stat the topmost layer")?),
+        None => fchmod(&root, Mode::from_raw_mode(0o755)).step(|| "set the mode of the root"),
     }
-    fchmod(&root, Mode::from_raw_mode(like.st_mode)).step(|| "set the mode of the root")?;
-    let time = |seconds, nanoseconds| rustix::fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
-    let times = Timestamps {
-        last_access: time(like.st_atime as _, like.st_atime_nsec as _),
-        last_modification: time(like.st_mtime as _, like.st_mtime_nsec as _),
-    };
-    utimensat(&root, ".", &times, AtFlags::empty()).step(|| "set the times of the root")
 }
 
 /// The new interface: any number of layers.
