@@ -2,6 +2,8 @@
 
 CARGO ?= cargo
 PYTHON ?= python3
+BIN := .venv/bin
+TOOLS := PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv"
 
 .PHONY: help
 help: ## List the targets
@@ -11,10 +13,60 @@ help: ## List the targets
 build: ## Build the command into target/debug/layerkit
 	$(CARGO) build --package layerkit-cli
 
+.PHONY: demo
+demo: ## Set up what it needs and run the main job from Python, offline, in a temporary folder
+	@$(PYTHON) tests/run --setup python
+	@$(MAKE) --no-print-directory python
+	@$(BIN)/python examples/python/main_job.py
+
 .PHONY: test
 test: ## Set up what is missing and run every test
 	@$(PYTHON) tests/run
 
+.PHONY: soak
+soak: ## The long form of the tests that kill and race processes: some minutes
+	@$(PYTHON) tests/run --setup apt python
+	@$(MAKE) --no-print-directory python
+	LAYERKIT_KILLS=200 LAYERKIT_SOAK=60 $(BIN)/pytest tests/robust
+
 .PHONY: format
-format: ## Format the Rust sources
+format: ## Format the sources
 	$(CARGO) fmt --all
+
+.PHONY: format-check
+format-check:
+	$(CARGO) fmt --all --check
+
+.PHONY: clippy
+clippy: ## Lint the sources, warnings as errors
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+
+.PHONY: python
+python: ## Build the Python module into .venv
+	$(TOOLS) maturin develop --quiet --manifest-path bindings-python/Cargo.toml --profile dev
+
+.PHONY: python-types
+python-types: ## Check the Python module's types, stubs and style
+	$(TOOLS) mypy --strict --config-file bindings-python/pyproject.toml --package layerkit
+	$(TOOLS) python -m mypy.stubtest layerkit
+	$(TOOLS) ruff check --config bindings-python/pyproject.toml bindings-python examples/python
+
+.PHONY: node
+node: ## Build the Node addon in place
+	cd bindings-node && npm run --silent build
+
+# What every driver is started with. The C driver is built by its own Makefile.
+DRIVERS = \
+	--driver "rust=target/debug/layerkit-conformance-driver" \
+	--driver "c=bindings-c/build/conformance-driver" \
+	--driver "python=$(BIN)/python tests/conformance/drivers/python/driver.py" \
+	--driver "node=node tests/conformance/drivers/node/driver.mjs bindings-node"
+
+.PHONY: conformance
+conformance: ## Run the conformance cases through all four languages (built before)
+	$(CARGO) build --quiet --package layerkit-conformance --package layerkit-conformance-driver
+	target/debug/conformance $(DRIVERS)
+
+.PHONY: generate
+generate: ## Write the generated files: the TypeScript declarations
+	$(MAKE) node
