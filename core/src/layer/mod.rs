@@ -4,6 +4,7 @@
 
 mod apply;
 mod compression;
+mod decode;
 mod diff;
 mod entry;
 mod gzip;
@@ -13,6 +14,7 @@ mod pax;
 mod place;
 mod read;
 mod rooted;
+mod sparse;
 mod tarout;
 mod toc;
 mod tree;

@@ -102,11 +102,10 @@ impl Sparse {
             b"GNU.sparse.numblocks" => {
                 self.map.get_or_insert_default();
             }
-            b"GNU.sparse.offset" => {
-                if self.offset.replace(unsigned()?).is_some() {
-                    return Err(WRONG_MAP);
-                }
-            }
+            b"GNU.sparse.offset" => match self.offset.replace(unsigned()?) {
+                None => {}
+                Some(_) => return Err(WRONG_MAP),
+            },
             b"GNU.sparse.numbytes" => {
                 let offset = self.offset.take().ok_or(WRONG_MAP)?;
                 self.map.get_or_insert_default().push((offset, unsigned()?));

@@ -196,11 +196,6 @@ impl Tree {
             .take_while(move |node| node.entry.path.starts_with(&top))
     }
 
-    /// How many paths there are, the root among them.
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// Puts an entry where its path says, following no symlink: over a directory a directory merges, all else replaces.
     /// Parents that are not there are made. A whiteout is put there as the file that it is.
     ///
