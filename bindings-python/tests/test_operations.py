@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import socket
@@ -132,6 +133,21 @@ def test_a_callback_may_call_the_engine(engine: layerkit.Engine, image: layerkit
     assert set(found) == {image}
 
 
+def test_a_callback_may_use_the_store_for_anything(
+    engine: layerkit.Engine, image: layerkit.Image, context: Callable[..., Path]
+) -> None:
+    def on_event(event: layerkit.Event) -> None:
+        other = engine.images.import_image(root_file_system({"other": b""}), name="other:1")
+        engine.images.save(other, io.BytesIO())
+        other.remove()
+        engine.images.prune()
+        engine.system.verify()
+
+    built = engine.images.build(context("FROM base:1\nCOPY a /a\n", a="x"), tag="app:1", on_event=on_event)
+    assert set(engine.images.list()) == {built, image}
+    assert engine.system.verify()["problems"] == []
+
+
 def test_a_token_that_is_cancelled_stops_a_call_before_it_does_anything(engine: layerkit.Engine) -> None:
     token = layerkit.CancelToken()
     assert not token.cancelled
@@ -218,6 +234,33 @@ def test_ctrl_c_stops_a_callback(engine: layerkit.Engine) -> None:
         engine.images.import_image(root_file_system(), on_event=lambda event: time.sleep(30))
     timer.join()
     assert engine.images.list() == []
+
+
+def test_ctrl_c_at_any_moment_leaves_a_store_that_is_whole(
+    engine: layerkit.Engine, image: layerkit.Image, context: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = big_root_file_system(4)
+    folder = context("FROM base:1\nCOPY . /a\nCOPY . /b\n", text="x" * (1 << 20))
+    work: list[Callable[[], object]] = [
+        lambda: engine.images.import_image(data, name="a:1", on_event=print),
+        lambda: engine.images.build(folder, tag="b:1", nocache=True),
+        lambda: image.unpack(tmp_path / "tree", replace=True),
+        lambda: engine.images.save("base:1", io.BytesIO()),
+        lambda: engine.system.verify(),
+    ]
+
+    def repeat(call: Callable[[], object], timer: threading.Timer) -> None:
+        timer.start()
+        while True:
+            call()
+
+    for number in range(30):
+        timer = threading.Timer(number * 0.003, os.kill, (os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            repeat(work[number % len(work)], timer)
+        timer.join()
+    assert engine.system.verify()["problems"] == []
+    assert list((engine.root / "tmp").iterdir()) == []
 
 
 def test_ctrl_c_in_a_script_ends_it_with_a_traceback(tmp_path: Path) -> None:
