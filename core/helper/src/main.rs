@@ -5,6 +5,7 @@
 
 mod command;
 mod container;
+mod filter;
 mod identity;
 #[allow(dead_code)] // each of the two programs speaks one half
 mod message;

@@ -1,6 +1,8 @@
 //! Containers as a command inside and a caller outside see them. They need root, as running containers does.
 #![allow(clippy::disallowed_methods)] // makes layers by hand and looks at what is left of them
 
+mod seccomp;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
