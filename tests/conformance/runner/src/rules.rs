@@ -32,7 +32,7 @@ pub fn hello_problems(ops: &Ops, language: &str, hello: &Value) -> Vec<String> {
     problems
 }
 
-/// What no case provoked: `failures` are operations and the codes they failed with, in cases that passed.
+/// What no case provokes: `failures` are operations and the codes that cases have them fail with.
 pub fn coverage_problems(ops: &Ops, failures: &BTreeSet<(String, String)>) -> Vec<String> {
     let mut problems = Vec::new();
     for (code, entry) in ops.errors.iter().filter(|(_, entry)| ops.has(&entry.since)) {

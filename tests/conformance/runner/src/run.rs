@@ -27,14 +27,8 @@ impl Problem {
     }
 }
 
-/// What a case that passed showed.
-#[derive(Default)]
-pub struct Evidence {
-    /// Operations that failed as wanted, with the codes.
-    pub failures: Vec<(String, String)>,
-    /// The variables of `same`.
-    pub same: BTreeMap<String, Value>,
-}
+/// The variables of `same`, as a case that passed left them.
+pub type Same = BTreeMap<String, Value>;
 
 /// One case under way.
 struct Run<'a> {
@@ -47,16 +41,10 @@ struct Run<'a> {
     roots: Vec<String>,
     held: Vec<std::fs::File>,
     mounts: Mounts,
-    evidence: Evidence,
 }
 
 /// Runs `case`. The driver may be used again unless the problem says that it is broken.
-pub fn run_case(
-    case: &Case,
-    driver: &mut Driver,
-    language: &str,
-    busybox: &Path,
-) -> Result<Evidence, Problem> {
+pub fn run_case(case: &Case, driver: &mut Driver, language: &str, busybox: &Path) -> Result<Same, Problem> {
     let folder = tempfile::Builder::new()
         .prefix("conformance-")
         .tempdir()
@@ -77,24 +65,24 @@ pub fn run_case(
         roots: Vec::new(),
         held: Vec::new(),
         mounts: Mounts::default(),
-        evidence: Evidence::default(),
     };
     let steps = run.begin(case).and_then(|()| run.steps(case));
     // A broken driver is replaced; there is nothing to ask it.
     let left = if matches!(&steps, Err(problem) if problem.broken) { Ok(()) } else { run.finish(case) };
     steps.and(left)?;
-    let Run { mut evidence, variables, held, mounts, .. } = run;
+    let Run { variables, held, mounts, .. } = run;
     drop((held, mounts));
     if let Some(leaked) = driver.leaked(&before) {
         return Err(Problem::of(format!("afterwards: the driver holds {leaked} more than before")));
     }
+    let mut same = Same::new();
     for name in &case.same {
         let value =
             variables.get(name).ok_or_else(|| Problem::of(format!("same: ${{{name}}} is not set")))?;
-        evidence.same.insert(name.clone(), value);
+        same.insert(name.clone(), value);
     }
     folder.close().map_err(|error| Problem::of(format!("afterwards: remove the case's folder: {error}")))?;
-    Ok(evidence)
+    Ok(same)
 }
 
 impl Run<'_> {
@@ -200,7 +188,6 @@ impl Run<'_> {
                         Value::Object(got.fields.clone())
                     ))
                 })?;
-                self.evidence.failures.push((call.call.clone(), got.code));
                 Ok(())
             }
         }
