@@ -55,7 +55,7 @@ impl Failure {
                 return BROKEN_PIPE.into();
             }
             Failure::Library(error) => {
-                output::complain(format_args!("Error: {error}"));
+                output::complain(format_args!("Error: {error}{}", place(&error)));
                 return exit_code(&error).into();
             }
             Failure::Usage { text, code } => {
@@ -67,6 +67,14 @@ impl Failure {
             Failure::Said => {}
         }
         ExitCode::FAILURE
+    }
+}
+
+/// Where in the Dockerfile a build failed. Errors of its grammar say so themselves.
+fn place(error: &Error) -> String {
+    match (error.kind(), error.field("line")) {
+        (ErrorKind::BuildFailed, Some(Field::Int(line))) => format!(" (Dockerfile line {line})"),
+        _ => String::new(),
     }
 }
 

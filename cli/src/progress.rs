@@ -11,7 +11,7 @@ use crate::cancel;
 use crate::failure::Outcome;
 use crate::render::listing::shown_id;
 
-/// A task that signals cancel.
+/// A task that Ctrl-C and SIGTERM cancel.
 pub fn task() -> Outcome<Task> {
     let task = Task::new()?;
     cancel::on_signals(task.token().clone())?;
