@@ -83,6 +83,9 @@ pub struct Context {
 impl Context {
     /// Opens a build's context, and reads its Dockerfile: a path relative to the context unless absolute.
     pub fn open(root: &Path, dockerfile: Option<&Path>) -> Result<(Context, Vec<u8>)> {
+        if root.as_os_str().is_empty() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "no context was given: a build needs a path"));
+        }
         if !fs::is_directory(root) {
             let kind =
                 if fs::stat(root)?.is_some() { ErrorKind::InvalidArgument } else { ErrorKind::NotFound };
