@@ -1,0 +1,85 @@
+/* The conformance driver of C: maps operations of the protocol (tests/conformance/README.md) onto the public header. */
+#ifndef DRIVER_H
+#define DRIVER_H
+
+#include <jansson.h>
+#include <layerkit.h>
+#include <pthread.h>
+
+/* How many objects of the library the driver has: each that it got and did not free. Not strings, which it frees at once. */
+extern long handles;
+
+/* What a request keeps until it is answered. */
+struct request {
+    json_t *json;
+    json_t *args;
+    const layerkit_engine *engine;
+    /* Why the driver could not do what was asked, or empty: an answer with code `driver`. */
+    char trouble[256];
+    /* Memory that option structs point to. */
+    void *memory[32];
+    int memory_count;
+};
+
+/* Notes the first trouble. */
+void trouble(struct request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Memory that lives as long as the request. */
+void *keep(struct request *request, size_t length);
+
+/* Writes one line of the answer to a request. Takes `value`. */
+void write_line(const struct request *request, const char *key, json_t *value);
+
+/* An argument of the operation that is a string; it is taken out of `args`. */
+const char *take_text(struct request *request, const char *name);
+/* An argument that is an object or list, taken out: the caller's to free. */
+json_t *take(struct request *request, const char *name);
+/* Fills an option struct with what is left of `args`, and says whether anything was. */
+bool fill_engine(struct request *request, layerkit_engine_options *options);
+bool fill_list(struct request *request, layerkit_list_options *options);
+bool fill_import(struct request *request, layerkit_import_options *options);
+bool fill_load(struct request *request, layerkit_load_options *options);
+bool fill_save(struct request *request, layerkit_save_options *options);
+bool fill_remove(struct request *request, layerkit_remove_options *options);
+bool fill_prune(struct request *request, layerkit_prune_options *options);
+bool fill_build(struct request *request, layerkit_build_options *options);
+bool fill_unpack(struct request *request, layerkit_unpack_options *options);
+bool fill_verify(struct request *request, layerkit_verify_options *options);
+/* For operations without options: nothing may be left of `args`. */
+void fill_nothing(struct request *request);
+
+/* A source or target as a caller would pass it, and the file it needs. */
+struct place {
+    layerkit_source source;
+    layerkit_target target;
+    int file;
+    bool breaks;
+    int64_t left;
+};
+
+void open_source(struct request *request, struct place *place);
+void open_target(struct request *request, struct place *place);
+void close_place(struct place *place);
+
+/* The events that are shown and the ways to cancel that a request asks for. */
+struct watch {
+    layerkit_task task;
+    /* NULL when nothing is to be watched. */
+    const layerkit_task *given;
+    const struct request *request;
+    layerkit_cancel_token *token;
+    pthread_t timer;
+    bool timed, ended;
+    long milliseconds;
+    pthread_mutex_t mutex;
+    pthread_cond_t end;
+};
+
+void begin_watch(struct request *request, struct watch *watch);
+void end_watch(struct watch *watch);
+
+/* Calls an operation; its result goes to `ok`. */
+typedef layerkit_error *(*operation)(struct request *request, json_t **ok);
+operation find_operation(const char *name);
+json_t *operation_names(void);
+
+#endif
