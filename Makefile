@@ -32,14 +32,20 @@ soak: ## The long form of the tests that kill and race processes: some minutes
 .PHONY: format
 format: ## Format the sources
 	$(CARGO) fmt --all
+	rustfmt --edition 2024 core/helper/src/main.rs
 
 .PHONY: format-check
 format-check:
 	$(CARGO) fmt --all --check
+	rustfmt --edition 2024 --check core/helper/src/main.rs
 
 .PHONY: clippy
 clippy: ## Lint the sources, warnings as errors
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	mkdir -p target/helper-lint
+	sed 's#@SOURCES@#$(CURDIR)/core/helper/src#' core/helper/Cargo.toml.in > target/helper-lint/Cargo.toml
+	cp core/helper/Cargo.lock target/helper-lint/
+	cd target/helper-lint && $(CARGO) clippy --locked --quiet -- -D warnings
 
 .PHONY: python
 python: ## Build the Python module into .venv
