@@ -1,0 +1,293 @@
+//! The built command, as a shell sees it: output, exit codes, streams and signals.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)] // a test may stop anywhere, and uses files as anybody does
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A store and a folder of its own for one test.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Bench { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_layerkit"));
+        command.arg("--root").arg(self.path("store")).args(words).current_dir(self.folder.path());
+        command.stdin(Stdio::null()).env_remove("SOURCE_DATE_EPOCH").env("TZ", "UTC");
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// What it printed, of a command that must succeed.
+    fn ok(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// The exit code and the complaint of a command that must fail.
+    fn fails(&self, words: &[&str]) -> (i32, String) {
+        let output = self.run(words);
+        assert!(!output.status.success(), "{words:?} succeeded");
+        (output.status.code().unwrap(), text(&output.stderr))
+    }
+
+    /// A tar of a root file system, imported under this name.
+    fn import(&self, name: &str) -> String {
+        self.write_tar("rootfs.tar");
+        self.ok(&["import", "rootfs.tar", name]).trim().to_owned()
+    }
+
+    fn write_tar(&self, name: &str) {
+        let mut tar = tar::Builder::new(std::fs::File::create(self.path(name)).unwrap());
+        // Large enough, and hard enough to compress, that the layer is a file of its own in the store.
+        let noise: Vec<u8> = (0..1_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        for (path, content) in [("etc/hello", b"hello\n".as_slice()), ("var/noise", &noise)] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, path, content).unwrap();
+        }
+        tar.finish().unwrap();
+    }
+
+    fn context(&self, dockerfile: &str) {
+        std::fs::create_dir_all(self.path("context")).unwrap();
+        std::fs::write(self.path("context/Dockerfile"), dockerfile).unwrap();
+        std::fs::write(self.path("context/file"), "content\n").unwrap();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Waits for a child that must not hang.
+fn wait(mut child: Child) -> Output {
+    let end = Instant::now() + Duration::from_secs(60);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > end {
+            child.kill().unwrap();
+            panic!("the command hangs");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.wait_with_output().unwrap()
+}
+
+fn signal(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+#[test]
+fn an_image_goes_through_pipes_and_comes_back_as_the_same_image() {
+    let bench = Bench::new();
+    let id = bench.import("a:1");
+    let saved = bench.run(&["save", "a:1"]);
+    assert!(saved.status.success());
+    bench.ok(&["rmi", "a:1"]);
+    assert_eq!(bench.ok(&["images", "-q"]), "");
+
+    let mut load = bench.command(&["load"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    load.stdin.take().unwrap().write_all(&saved.stdout).unwrap();
+    assert_eq!(text(&wait(load).stdout), "Loaded image: a:1\n");
+    assert_eq!(bench.ok(&["images", "-q", "--no-trunc"]).trim(), id);
+}
+
+#[test]
+fn an_import_takes_its_tar_from_standard_input_and_its_config_from_flags() {
+    let bench = Bench::new();
+    bench.write_tar("r.tar");
+    let words = ["import", "-c", "CMD [\"/x\"]", "--change=ENV A=b", "-m", "by hand", "-", "in:1"];
+    let tar = std::fs::File::open(bench.path("r.tar")).unwrap();
+    let output = bench.command(&words).stdin(tar).output().unwrap();
+    let id = text(&output.stdout);
+    assert!(id.starts_with("sha256:") && id.len() == "sha256:".len() + 64 + 1, "{id}");
+    let format = "{{.Config.Cmd}} {{.Config.Env}} {{.Comment}} {{.RepoTags}}";
+    assert_eq!(bench.ok(&["inspect", "-f", format, "in:1"]), "[/x] [A=b] by hand [in:1]\n");
+}
+
+#[test]
+fn saving_an_oci_layout_and_unpacking_leave_directories() {
+    let bench = Bench::new();
+    bench.import("a:1");
+    bench.ok(&["save", "--format", "oci-dir", "-o", "layout", "a:1"]);
+    assert!(bench.path("layout/index.json").is_file());
+    assert_eq!(bench.ok(&["load", "-i", "layout"]), "Loaded image: a:1\n");
+    bench.ok(&["unpack", "a:1", "tree"]);
+    assert_eq!(std::fs::read_to_string(bench.path("tree/etc/hello")).unwrap(), "hello\n");
+    assert_eq!(bench.fails(&["unpack", "a:1", "tree"]).0, 1);
+    bench.ok(&["image", "unpack", "--replace", "a:1", "tree"]);
+    let (code, complaint) = bench.fails(&["save", "--format", "oci-dir", "a:1"]);
+    assert_eq!(code, 1);
+    assert_eq!(complaint, "Error: an OCI layout is a directory: name it with the -o flag\n");
+}
+
+#[test]
+fn a_build_prints_its_steps_or_with_quiet_its_id_alone() {
+    let bench = Bench::new();
+    bench.context("FROM scratch\nARG v\nCOPY file /\nLABEL v=$v\n");
+    let printed = bench.ok(&["build", "-t=x:1", "--build-arg", "v=7", "--label", "k=l", "context"]);
+    let lines: Vec<_> = printed.lines().collect();
+    assert_eq!(lines[0], "Step 1/5 : FROM scratch");
+    assert_eq!(lines[lines.len() - 1], "Successfully tagged x:1");
+    assert!(lines[lines.len() - 2].starts_with("Successfully built "));
+    let id = bench.ok(&["build", "-q", "--build-arg=v=7", "--label=k=l", "--iidfile", "id", "context"]);
+    assert_eq!(std::fs::read_to_string(bench.path("id")).unwrap(), id.trim());
+    assert_eq!(bench.ok(&["images", "-q", "--no-trunc", "x"]), id);
+    assert_eq!(bench.ok(&["inspect", "-f", "{{.Config.Labels}}", "x:1"]), "map[k:l v:7]\n");
+}
+
+#[test]
+fn a_dockerfile_is_named_from_where_the_command_was_called() {
+    let bench = Bench::new();
+    bench.context("FROM nothing-like-it\n");
+    std::fs::write(bench.path("other"), "FROM scratch\nCOPY file /\n").unwrap();
+    bench.ok(&["build", "-f", "other", "context"]);
+    let (code, complaint) = bench.fails(&["build", "-f", "Dockerfile", "context"]);
+    assert_eq!(code, 1);
+    assert!(complaint.contains("Dockerfile"), "{complaint}");
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_and_never_ignored() {
+    let bench = Bench::new();
+    bench.context("FROM scratch\nCOPY file /\n");
+    for (words, code, complaint) in [
+        (&["build", "-"][..], 1, "building from standard input is not supported yet"),
+        (&["build", "https://example.com/x.git"], 1, "building from a URL is not supported yet"),
+        (&["import", "http://example.com/x.tar"], 1, "importing from a URL is not supported yet"),
+        (&["build", "--rm=false", "context"], 125, "keeping intermediate containers is not supported"),
+        (&["build", "--network=bridge", "context"], 125, "only host and none are supported"),
+        (&["build", "--squash", "context"], 125, "unknown flag: --squash"),
+        (&["build", "--progress=tty", "context"], 125, "it must be auto or plain"),
+        (&["images", "-f", "x"], 125, "bad format of filter (expected name=value)"),
+        (&["images", "-f", "x=y"], 1, "Invalid filter 'x'"),
+        (&["build", "context/nowhere"], 1, "unable to prepare context: path \"context/nowhere\" not found"),
+        (&["save", "-o", "no/where", "x"], 1, "invalid output path: directory \"no\" does not exist"),
+        (&["pull", "x"], 1, "'pull' is not a layerkit command. There are: build, history, images,"),
+        (&["image", "pull"], 1, "'pull' is not a layerkit image command. There are: build, history,"),
+        (&["tag", "x"], 1, "\"layerkit tag\" requires exactly 2 arguments."),
+    ] {
+        let output = bench.run(words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}");
+        assert!(text(&output.stderr).contains(complaint), "{words:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn removing_goes_on_after_a_failure_and_force_forgives_what_is_not_there() {
+    let bench = Bench::new();
+    bench.import("a:1");
+    bench.ok(&["tag", "a:1", "b:1"]);
+    let output = bench.run(&["rmi", "nope", "a:1"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "Untagged: a:1\n");
+    assert_eq!(text(&output.stderr), "Error: No such image: nope\n");
+    let output = bench.run(&["image", "rm", "-f", "nope"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "Error: No such image: nope\n");
+}
+
+#[test]
+fn pruning_asks_first_and_can_be_rehearsed() {
+    let bench = Bench::new();
+    bench.import("a:1");
+    let declined = bench.ok(&["image", "prune", "-a"]);
+    assert!(declined.ends_with("Are you sure you want to continue? [y/N] Total reclaimed space: 0B\n"));
+    assert!(bench.ok(&["image", "prune", "-a", "--dry-run"]).starts_with("Would delete:\nuntagged: a:1\n"));
+    assert_eq!(bench.ok(&["images", "-q"]).lines().count(), 1);
+    assert!(bench.ok(&["system", "prune", "-a", "-f"]).starts_with("Deleted Images:\nuntagged: a:1\n"));
+    assert_eq!(bench.ok(&["images", "-q"]), "");
+}
+
+#[test]
+fn the_systems_verbs_say_what_the_store_is() {
+    let bench = Bench::new();
+    bench.import("a:1");
+    assert!(bench.ok(&["system", "verify"]).ends_with(": no problem\n"));
+    assert!(bench.ok(&["system", "df"]).starts_with("TYPE "));
+    assert_eq!(bench.ok(&["info", "-f", "{{.images}}"]), "1\n");
+    assert!(bench.ok(&["system", "info"]).contains(&format!("Root: {}", bench.path("store").display())));
+    assert_eq!(bench.ok(&["version"]), bench.ok(&["--version"]));
+}
+
+#[test]
+fn a_damaged_store_fails_its_verification() {
+    let bench = Bench::new();
+    bench.import("a:1");
+    let layer = files_below(&bench.path("store/blobs")).into_iter();
+    damage(&layer.max_by_key(|path| path.metadata().unwrap().len()).unwrap());
+    let output = bench.run(&["system", "verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("blob_corrupt"), "{}", text(&output.stdout));
+    assert!(bench.ok(&["system", "verify", "--repair"]).contains("(repaired)"));
+    assert!(bench.ok(&["system", "verify"]).ends_with(": no problem\n"));
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+fn damage(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let bench = Bench::new();
+    bench.import("a:1");
+    for words in [&["save", "a:1"][..], &["inspect", "a:1"], &["--help"]] {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        drop(reader);
+        let output = bench.command(words).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(141), "{words:?}");
+        assert_eq!(text(&output.stderr), "", "{words:?}");
+    }
+}
+
+#[test]
+fn a_signal_cancels_an_import_that_waits_for_its_input_and_leaves_nothing() {
+    for (name, number, code) in
+        [("INT", rustix::process::Signal::INT, 130), ("TERM", rustix::process::Signal::TERM, 143)]
+    {
+        let bench = Bench::new();
+        let mut import = bench
+            .command(&["import", "-", "never:1"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Held open: the import waits for more.
+        let mut input = import.stdin.take().unwrap();
+        input.write_all(&[0; 100]).unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        signal(&import, number);
+        let output = wait(import);
+        assert_eq!(output.status.code(), Some(code), "{name}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("cancelled"), "{}", text(&output.stderr));
+        drop(input);
+        assert_eq!(bench.ok(&["images", "-aq"]), "");
+        assert!(bench.ok(&["system", "verify"]).ends_with(": no problem\n"));
+    }
+}
