@@ -61,18 +61,20 @@ python-types: ## Check the Python module's types, stubs and style
 node: ## Build the Node addon in place
 	cd bindings-node && npm run --silent build
 
-# What every driver is started with. The C driver is built by its own Makefile.
+# What every driver is started with.
 DRIVERS = \
 	--driver "rust=target/debug/layerkit-conformance-driver" \
-	--driver "c=bindings-c/build/conformance-driver" \
+	--driver "c=target/c/driver" \
 	--driver "python=$(BIN)/python tests/conformance/drivers/python/driver.py" \
 	--driver "node=node tests/conformance/drivers/node/driver.mjs bindings-node"
 
 .PHONY: conformance
 conformance: ## Run the conformance cases through all four languages (built before)
 	$(CARGO) build --quiet --package layerkit-conformance --package layerkit-conformance-driver
+	$(MAKE) --no-print-directory -C tests/conformance/drivers/c
 	target/debug/conformance $(DRIVERS)
 
 .PHONY: generate
-generate: ## Write the generated files: the TypeScript declarations
+generate: ## Write the generated files: the C header, the TypeScript declarations
+	$(MAKE) --no-print-directory -C bindings-c header
 	$(MAKE) node
