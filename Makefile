@@ -66,15 +66,22 @@ DRIVERS = \
 	--driver "rust=target/debug/layerkit-conformance-driver" \
 	--driver "c=target/c/driver" \
 	--driver "python=$(BIN)/python tests/conformance/drivers/python/driver.py" \
-	--driver "node=node tests/conformance/drivers/node/driver.mjs bindings-node"
+	--driver "node=node --expose-gc tests/conformance/drivers/node/driver.mjs bindings-node"
 
+# The Python and Node modules are built before: `make python node`.
 .PHONY: conformance
-conformance: ## Run the conformance cases through all four languages (built before)
+conformance: ## Run the conformance cases through all four languages
 	$(CARGO) build --quiet --package layerkit-conformance --package layerkit-conformance-driver
 	$(MAKE) --no-print-directory -C tests/conformance/drivers/c
 	target/debug/conformance $(DRIVERS)
 
 .PHONY: generate
-generate: ## Write the generated files: the C header, the TypeScript declarations
+generate: ## Write the generated files: the C header and the TypeScript declarations
 	$(MAKE) --no-print-directory -C bindings-c header
-	$(MAKE) node
+	$(MAKE) --no-print-directory node
+
+.PHONY: bench-peers
+bench-peers: ## Measure the command beside Docker and write docs/benchmarks.md (as root; long)
+	@$(PYTHON) tests/run --setup apt
+	$(CARGO) build --release --package layerkit-cli
+	$(PYTHON) benches/peers/run.py
