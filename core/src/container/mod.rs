@@ -16,6 +16,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -173,6 +174,7 @@ fn supervise(
             break code;
         }
         if helper.socket().is_none() {
+            wait_for_streams(&mut helper, &mut buffer);
             let gone = Error::new(ErrorKind::ContainerFailed, "the container's helper ended before its time");
             return Err(failed.unwrap_or(gone));
         }
@@ -190,6 +192,19 @@ fn supervise(
     match failed {
         Some(error) => Err(error),
         None => Ok(ExitStatus { code }),
+    }
+}
+
+/// Waits for the end of a container whose helper was killed: the kernel kills it then, and its streams end with it.
+fn wait_for_streams(helper: &mut Helper, buffer: &mut [u8]) {
+    const LONGEST: Duration = Duration::from_secs(5);
+    let end = Instant::now() + LONGEST;
+    while (helper.stdout.is_some() || helper.stderr.is_some()) && Instant::now() < end {
+        let more = [LogStream::Stdout, LogStream::Stderr]
+            .map(|stream| hand_over(helper, stream, buffer, false, &mut |_, _| Ok(())).unwrap_or(false));
+        if more == [false, false] {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
