@@ -75,6 +75,13 @@ conformance: ## Run the conformance cases through all four languages
 	$(MAKE) --no-print-directory -C tests/conformance/drivers/c
 	target/debug/conformance $(DRIVERS)
 
+# The libraries are built before: `make python node` and `make -C bindings-c stage`.
+.PHONY: examples
+examples: ## Run the example of every language
+	$(BIN)/python examples/python/main_job.py
+	node examples/node/main-job.mjs
+	bindings-c/tests/check $(CURDIR)/target/c example
+
 .PHONY: generate
 generate: ## Write the generated files: the C header and the TypeScript declarations
 	$(MAKE) --no-print-directory -C bindings-c header
