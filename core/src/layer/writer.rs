@@ -44,10 +44,13 @@ pub struct LayerBlob {
 /// Dropped before [`LayerWriter::finish`], what came out is cut off and must be thrown away.
 pub struct LayerWriter<W: Write> {
     /// `None` only while dropping: the channel must close before the thread can be joined.
-    hash: Option<(SyncSender<Arc<Vec<u8>>>, JoinHandle<Hasher>)>,
+    hash: Option<HashThread>,
     block: Vec<u8>,
     output: Output<W>,
 }
+
+/// Where blocks go to be hashed, and the thread that does it.
+type HashThread = (SyncSender<Arc<Vec<u8>>>, JoinHandle<Hasher>);
 
 enum Output<W: Write> {
     Plain(DigestWriter<W>),
