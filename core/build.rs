@@ -43,13 +43,14 @@ fn build(project: &Path, target: &str, folder: &Path) -> PathBuf {
         .arg("--target-dir")
         .arg(folder)
         .current_dir(project);
-    // The outer build's settings (wrappers, flags, profiles, linkers of other crates) are not for this program.
+    // The outer build's settings (wrappers, flags, profiles) are not for this program; how crates are fetched is.
     let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
-    let keep = ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", &linker];
+    let keep =
+        ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_", "RUSTUP_", &linker];
+    let starts_with = |name: &str, prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     for (name, _) in env::vars_os() {
         let Some(name) = name.to_str() else { continue };
-        let ours = ["CARGO", "RUST", "__CARGO"].iter().any(|prefix| name.starts_with(prefix));
-        if ours && !keep.contains(&name) {
+        if starts_with(name, &["CARGO", "RUST", "__CARGO"]) && !starts_with(name, &keep) {
             cargo.env_remove(name);
         }
     }

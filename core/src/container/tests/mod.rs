@@ -142,7 +142,7 @@ fn wait_for(marker: &str, wanted: usize) {
 /// A number of seconds to sleep that no other test has, to find its process by.
 fn marker() -> String {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{}{next:03}", 100_000 + std::process::id())
 }
 
