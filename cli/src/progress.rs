@@ -31,6 +31,10 @@ pub fn task_with_bars() -> Outcome<Task> {
     }))
 }
 
+/// A layer whose size is known, and one whose size is not.
+const BAR: &str = "{prefix}: {msg} [{bar:50}] {decimal_bytes}/{decimal_total_bytes}";
+const COUNTER: &str = "{prefix}: {msg} {decimal_bytes}";
+
 /// One bar for each layer under way.
 #[derive(Default)]
 pub struct Bars {
@@ -44,16 +48,12 @@ impl Bars {
         let Event::Layer { operation, id, state, bytes, total } = event else { return };
         let mut by_layer = self.by_layer.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = by_layer.entry(id.clone()).or_insert_with(|| {
-            let bar = self.all.add(ProgressBar::no_length());
-            bar.set_prefix(shown_id(id, false));
-            bar.set_message(doing(operation));
-            bar
+            let bar = ProgressBar::no_length().with_style(style(COUNTER)).with_message(doing(operation));
+            self.all.add(bar.with_prefix(shown_id(id, false)))
         });
         if *total > 0 && bar.length().is_none() {
             bar.set_length(*total);
-            bar.set_style(style("{prefix}: {msg} [{bar:50.=>-}] {decimal_bytes}/{decimal_total_bytes}"));
-        } else if *total == 0 {
-            bar.set_style(style("{prefix}: {msg} {decimal_bytes}"));
+            bar.set_style(style(BAR).progress_chars("=> "));
         }
         bar.set_position(*bytes);
         if matches!(state, LayerState::Done | LayerState::Exists) {
