@@ -43,9 +43,10 @@ impl Files for ImageFiles<'_> {
         let node = self.tree.get(path);
         let node =
             node.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no such file: {}", path.display())))?;
-        let snapshot = self.snapshots.get(node.layer as usize);
+        // By its own path, not by the one in the tar: that may lead through a symlink, out of the snapshot.
+        let snapshot = self.snapshots.get(node.unpacked_in() as usize);
         let snapshot = snapshot.ok_or_else(|| Error::new(ErrorKind::Internal, "a layer is not unpacked"))?;
-        fs::open(&snapshot.join(node.source()))
+        fs::open(&snapshot.join(&node.entry.path))
     }
 
     fn resolve(&self, path: &Path) -> Result<PathBuf> {

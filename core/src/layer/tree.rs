@@ -23,7 +23,7 @@ pub struct Node {
     pub entry: Entry,
     /// Which layer it came from, as given to [`Tree::apply`]. For a hard link, the layer that has its content.
     pub layer: u32,
-    /// Which layer put it here; not `layer` for a hard link into a lower one.
+    /// Which layer put it here. Not `layer` for a hard link into a lower one.
     placed: u32,
     source: Option<PathBuf>,
 }
@@ -33,6 +33,12 @@ impl Node {
     /// a parent in the tar is a symlink. Nodes of one layer with one source are one inode.
     pub fn source(&self) -> &Path {
         self.source.as_deref().unwrap_or(&self.entry.path)
+    }
+
+    /// The layer whose unpacked directory ([`super::apply_overlay`]) has it, under the entry's path and with no symlink on
+    /// the way. Never look for [`Node::source`] there: a symlink of the layer may lead that path anywhere.
+    pub fn unpacked_in(&self) -> u32 {
+        self.placed
     }
 
     /// Whether it is a directory.

@@ -76,6 +76,18 @@ fn check(stack: &[Vec<Entry>]) {
     let expected = view_of_disk(plain(flat.path()));
     assert_same(&view_of_tree(&overlay.tree), &expected, "the tree");
     assert_same(&view_of_disk(merge(&overlay.layers)), &expected, "the overlay");
+    for node in overlay.tree.walk(Path::new("")) {
+        let directory = &overlay.layers[node.unpacked_in() as usize];
+        for above in node.entry.path.ancestors().skip(1) {
+            assert!(
+                std::fs::symlink_metadata(directory.join(above)).unwrap().is_dir(),
+                "{:?}",
+                node.entry.path
+            );
+        }
+        let found = std::fs::symlink_metadata(directory.join(&node.entry.path)).unwrap();
+        assert_eq!(found.is_file(), node.entry.kind == EntryKind::File, "{:?}", node.entry.path);
+    }
 }
 
 fn name() -> impl Strategy<Value = String> {
