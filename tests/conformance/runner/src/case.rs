@@ -18,7 +18,7 @@ pub struct Case {
     /// The case is run once for each of these, which set variables.
     #[serde(default)]
     each: Vec<Map<String, Value>>,
-    /// What the machine must be for it: `root`.
+    /// What must be so for it: `root` or `user`, `run` (steps of builds can run here).
     #[serde(default)]
     pub needs: Vec<String>,
     /// Files that are there, by path under `${dir}`.

@@ -76,6 +76,9 @@ pub fn run_suite(options: &Options, print: &mut dyn FnMut(&str)) -> Result<Total
         .filter(|case| options.filter.as_ref().is_none_or(|filter| case.name.contains(filter)))
         .filter(|case| !options.same_build || !case.same.is_empty())
         .collect();
+    if cases.is_empty() {
+        return Err("there is no such case".to_owned());
+    }
     unknown_names(&ops, &cases)?;
     let reports: Vec<Report> = std::thread::scope(|scope| {
         let runs: Vec<_> = options
@@ -123,8 +126,17 @@ fn unknown_names(ops: &Ops, cases: &[Case]) -> Result<()> {
     Ok(())
 }
 
-/// A driver that said who it is, and did a little, so that what its language loads late is loaded.
-fn start(ops: &Ops, language: &str, command: &str, home: &Path) -> Result<(Driver, Vec<String>)> {
+/// A driver that is ready for cases.
+struct Started {
+    driver: Driver,
+    /// What is wrong with its `hello`.
+    problems: Vec<String>,
+    /// What cases may need: `root` or `user`, and `run` where steps can run.
+    can: Vec<&'static str>,
+}
+
+/// Starts a driver, has it say who it is and do a little, so that what its language loads late is loaded.
+fn start(ops: &Ops, language: &str, command: &str, home: &Path) -> Result<Started> {
     let mut driver = Driver::start(command, home)?;
     let hello = driver.must(json!({ "op": "hello" }))?;
     let problems = hello_problems(ops, language, &hello);
@@ -136,10 +148,17 @@ fn start(ops: &Ops, language: &str, command: &str, home: &Path) -> Result<(Drive
         // Whether it succeeds is for the cases to say.
         let _ = driver.ask(import)?;
     }
+    let mut can = vec![if rustix::process::geteuid().is_root() { "root" } else { "user" }];
+    if let Value::Object(info) = json!({ "op": "system_info", "engine": "w" }) {
+        let answer = driver.ask(info)?;
+        if answer.outcome.is_ok_and(|info| info["run_mode"] != "none") {
+            can.push("run");
+        }
+    }
     for op in ["engine_close", "forget"] {
         driver.must(json!({ "op": op, "engine": "w" }))?;
     }
-    Ok((driver, problems))
+    Ok(Started { driver, problems, can })
 }
 
 fn run_driver(ops: &Ops, cases: &[Case], language: &str, command: &str, options: &Options) -> Report {
@@ -151,7 +170,7 @@ fn run_driver(ops: &Ops, cases: &[Case], language: &str, command: &str, options:
             return report;
         }
     };
-    let (mut driver, problems) = match start(ops, language, command, home.path()) {
+    let Started { mut driver, problems, can } = match start(ops, language, command, home.path()) {
         Ok(started) => started,
         Err(why) => {
             report.fail(language, "the driver starts", &why);
@@ -163,7 +182,7 @@ fn run_driver(ops: &Ops, cases: &[Case], language: &str, command: &str, options:
         false => report.fail(language, "the driver knows what ops.json lists", &problems.join("\n")),
     }
     for case in cases {
-        if let Some(reason) = why_not(ops, case, language) {
+        if let Some(reason) = why_not(ops, case, language, &can) {
             report.totals.skipped += 1;
             report.lines.push(format!("skipped {language}: {}: {reason}", case.name));
             continue;
@@ -177,7 +196,7 @@ fn run_driver(ops: &Ops, cases: &[Case], language: &str, command: &str, options:
         }
         if broken {
             match start(ops, language, command, home.path()) {
-                Ok((next, _)) => driver = next,
+                Ok(next) => driver = next.driver,
                 Err(why) => {
                     report.fail(language, "the driver starts again", &why);
                     return report;
@@ -207,13 +226,9 @@ fn judge(report: &mut Report, case: &Case, language: &str, outcome: Result<Same,
 }
 
 /// Why this case cannot be run here.
-fn why_not(ops: &Ops, case: &Case, language: &str) -> Option<String> {
-    for need in &case.needs {
-        match need.as_str() {
-            "root" if rustix::process::geteuid().is_root() => {}
-            "user" if !rustix::process::geteuid().is_root() => {}
-            other => return Some(format!("needs {other}")),
-        }
+fn why_not(ops: &Ops, case: &Case, language: &str, can: &[&str]) -> Option<String> {
+    if let Some(need) = case.needs.iter().find(|need| !can.contains(&need.as_str())) {
+        return Some(format!("needs {need}"));
     }
     let keys = case.calls().into_iter().flat_map(|call| call.request_keys());
     keys.filter_map(|key| ops.cannot.get(key)?.get(language)).next().cloned()

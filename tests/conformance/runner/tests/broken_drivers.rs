@@ -40,16 +40,20 @@ done
     )
 }
 
-/// Runs one case through one driver; `ops` is the list of operations.
-fn run_listed(ops: &str, script: &str, case: &str, allow_missing: bool) -> (Totals, String) {
+/// Runs one case through these drivers; `ops` is the list of operations.
+fn run_drivers(ops: &str, scripts: &[(&str, &str)], case: &str, allow_missing: bool) -> (Totals, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::create_dir(path("cases")).unwrap();
     fs::write(path("ops.json"), ops).unwrap();
     fs::write(path("cases/one.json"), case).unwrap();
-    fs::write(path("driver.sh"), script).unwrap();
+    let mut drivers = Vec::new();
+    for (language, script) in scripts {
+        fs::write(path(language), script).unwrap();
+        drivers.push(((*language).to_owned(), format!("sh {}", path(language).display())));
+    }
     let options = Options {
-        drivers: vec![("rust".into(), format!("sh {}", path("driver.sh").display()))],
+        drivers,
         suite: folder.path().to_owned(),
         cases: path("cases"),
         filter: None,
@@ -64,7 +68,7 @@ fn run_listed(ops: &str, script: &str, case: &str, allow_missing: bool) -> (Tota
 }
 
 fn run_with(script: &str, case: &str) -> (Totals, String) {
-    run_listed(OPS, script, case, false)
+    run_drivers(OPS, &[("rust", script)], case, false)
 }
 
 fn noticed(on_get: &str, on_handles: &str) -> String {
@@ -130,8 +134,22 @@ fn a_known_failure_that_passes_is_noticed() {
 fn a_missing_driver_is_noticed_unless_allowed() {
     let ops = OPS.replace(r#"["rust"]"#, r#"["rust", "c"]"#);
     for (allow_missing, failures) in [(false, 1), (true, 0)] {
-        let (totals, printed) = run_listed(&ops, &script(":", ":"), CASE, allow_missing);
+        let (totals, printed) = run_drivers(&ops, &[("rust", &script(":", ":"))], CASE, allow_missing);
         assert_eq!(totals.failed, failures, "{printed}");
+    }
+}
+
+#[test]
+fn a_language_that_shows_something_else_is_noticed() {
+    let ops = OPS.replace(r#"["rust"]"#, r#"["rust", "c"]"#);
+    let case = r#"{"name": "gets", "same": ["id"], "steps": [
+        {"call": "images_get", "args": {"image": "a"}, "returns": {"id": "${id}"}},
+        {"call": "images_get", "args": {"image": "a"}, "returns": {"id": "${id}"}}]}"#;
+    let shows = |id: &str| script(&format!(r#"answer='"ok":{{"id":"{id}"}}'"#), ":");
+    let other = shows("2").replace(r#""language":"rust""#, r#""language":"c""#);
+    for (second, noticed) in [(other.replace(r#""id":"2""#, r#""id":"1""#), false), (other, true)] {
+        let (_, printed) = run_drivers(&ops, &[("rust", &shows("1")), ("c", &second)], case, false);
+        assert_eq!(printed.contains("every language shows the same"), noticed, "{printed}");
     }
 }
 
