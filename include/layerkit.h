@@ -251,8 +251,8 @@ typedef struct layerkit_import_options {
  * Called with each event of an operation: `LAYERKIT_CONTINUE`, `LAYERKIT_CANCEL` or `LAYERKIT_FAIL`.
  *
  * It may be called from another thread than the one that called the function, but never twice at once, and never after the
- * function has returned. It must not throw or jump out. What is done already and only announced (`image_loaded`,
- * `tagged`, `built`) stays done.
+ * function has returned. It may use the engine, and must not throw or jump out. What is done already and only announced
+ * (`image_loaded`, `tagged`, `built`) stays done.
  */
 typedef int (*layerkit_event_callback)(void *payload, const struct layerkit_event *event);
 

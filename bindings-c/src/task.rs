@@ -19,8 +19,8 @@ pub const LAYERKIT_FAIL: c_int = -1;
 /// Called with each event of an operation: `LAYERKIT_CONTINUE`, `LAYERKIT_CANCEL` or `LAYERKIT_FAIL`.
 ///
 /// It may be called from another thread than the one that called the function, but never twice at once, and never after the
-/// function has returned. It must not throw or jump out. What is done already and only announced (`image_loaded`,
-/// `tagged`, `built`) stays done.
+/// function has returned. It may use the engine, and must not throw or jump out. What is done already and only announced
+/// (`image_loaded`, `tagged`, `built`) stays done.
 pub type layerkit_event_callback =
     Option<unsafe extern "C" fn(payload: *mut c_void, event: *const layerkit_event) -> c_int>;
 

@@ -59,6 +59,22 @@ static void events_tell_what_happens(void) {
     layerkit_engine_free(engine);
 }
 
+static int list_from_within(void *payload, const layerkit_event *event) {
+    (void)event;
+    CHECK(count_images(payload) <= 1);
+    return LAYERKIT_CONTINUE;
+}
+
+static void a_callback_may_use_the_engine(void) {
+    layerkit_engine *engine = open_engine();
+    layerkit_task task = LAYERKIT_TASK_INIT;
+    task.on_event = list_from_within;
+    task.payload = engine;
+    GOOD(import_watched(engine, &task));
+    CHECK(count_images(engine) == 1);
+    layerkit_engine_free(engine);
+}
+
 static void a_positive_answer_cancels_and_a_negative_one_fails(void) {
     layerkit_engine *engine = open_engine();
     struct watch watch = {0, 0, 0, LAYERKIT_CANCEL};
@@ -117,6 +133,7 @@ static void another_thread_ends_a_wait_on_a_pipe(void) {
 
 int main(void) {
     TEST(events_tell_what_happens);
+    TEST(a_callback_may_use_the_engine);
     TEST(a_positive_answer_cancels_and_a_negative_one_fails);
     TEST(a_cancelled_token_ends_what_begins_later);
     TEST(another_thread_ends_a_wait_on_a_pipe);
