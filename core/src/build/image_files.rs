@@ -55,6 +55,23 @@ impl Files for ImageFiles<'_> {
 }
 
 impl Stage {
+    /// The content of a file of the image, read from its snapshots (the lowest first); empty when there is none.
+    pub fn read_unpacked(&mut self, store: &Store, snapshots: Vec<PathBuf>, path: &str) -> Result<Vec<u8>> {
+        let files = ImageFiles { tree: self.tree(store)?, snapshots };
+        let path = files.resolve(Path::new(path))?;
+        let mut content = Vec::new();
+        // Anything else could block, or is no table.
+        let is_file = |kind| matches!(kind, EntryKind::File | EntryKind::Hardlink);
+        if files.tree.get(&path).is_some_and(|node| is_file(node.entry.kind)) {
+            files
+                .open(&path)?
+                .take(TABLE_LIMIT)
+                .read_to_end(&mut content)
+                .context(|| format!("read {}", path.display()))?;
+        }
+        Ok(content)
+    }
+
     /// The content of a file of the image, read from its layer; empty when there is none.
     pub fn read_file(&mut self, store: &Store, path: &str) -> Result<Vec<u8>> {
         let tree = self.tree(store)?;

@@ -163,8 +163,9 @@ impl Build<'_> {
         n: u32,
     ) -> Result<()> {
         let config = stage.config.config.clone();
-        let (passwd, group) =
-            (stage.read_file(self.store, "etc/passwd")?, stage.read_file(self.store, "etc/group")?);
+        let snapshots: Vec<PathBuf> = lowers.iter().rev().cloned().collect();
+        let passwd = stage.read_unpacked(self.store, snapshots.clone(), "etc/passwd")?;
+        let group = stage.read_unpacked(self.store, snapshots, "etc/group")?;
         let user = user::resolve(&config.user, &passwd, &group)?;
         let spec = RunSpec {
             id: folder.id.clone(),
