@@ -60,35 +60,12 @@ impl Compression {
         }
     }
 
-    /// The compression with this name, if a layer can be written so.
-    pub fn from_name(name: &str) -> Result<Self> {
-        match name {
-            "none" | "uncompressed" => Ok(Compression::None),
-            "gzip" => Ok(Compression::Gzip),
-            "zstd" => Ok(Compression::Zstd),
-            _ => Err(Error::new(
-                ErrorKind::InvalidArgument,
-                format!("unknown compression {name:?}: gzip, zstd and none are known"),
-            )),
-        }
-    }
-
     /// The OCI media type of a layer compressed so; `None` where OCI has none (bzip2, xz).
     pub fn oci_media_type(self) -> Option<&'static str> {
         match self {
             Compression::None => Some(media_type::OCI_LAYER),
             Compression::Gzip => Some("application/vnd.oci.image.layer.v1.tar+gzip"),
             Compression::Zstd => Some("application/vnd.oci.image.layer.v1.tar+zstd"),
-            Compression::Bzip2 | Compression::Xz => None,
-        }
-    }
-
-    /// Docker's media type of a layer compressed so; `None` where Docker has none (bzip2, xz).
-    pub fn docker_media_type(self) -> Option<&'static str> {
-        match self {
-            Compression::None => Some(media_type::DOCKER_LAYER),
-            Compression::Gzip => Some(media_type::DOCKER_LAYER_GZIP),
-            Compression::Zstd => Some("application/vnd.docker.image.rootfs.diff.tar.zstd"),
             Compression::Bzip2 | Compression::Xz => None,
         }
     }

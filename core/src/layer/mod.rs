@@ -24,13 +24,13 @@ mod xattr;
 pub use apply::apply_flat;
 pub use compression::{Compression, decoder};
 pub use diff::diff_overlay;
-pub use entry::{Entry, EntryKind, Timestamp, Whiteout};
+pub use entry::{Entry, EntryKind, Timestamp};
 pub use overlay::apply_overlay;
 pub use read::TarReader;
 pub use tarout::TarWriter;
 pub use toc::{Toc, scan};
-pub use tree::{Node, Tree};
-pub use writer::{LayerBlob, LayerWriter};
+pub use tree::Tree;
+pub use writer::LayerWriter;
 
 #[cfg(test)]
 mod tests;

@@ -202,33 +202,6 @@ impl Tree {
             .take_while(move |node| node.entry.path.starts_with(&top))
     }
 
-    /// Puts an entry where its path says, following no symlink: over a directory a directory merges, all else replaces.
-    /// Parents that are not there are made. A whiteout is put there as the file that it is.
-    ///
-    /// Fails with `invalid_image` when a parent is no directory.
-    pub fn insert(&mut self, layer: u32, entry: Entry) -> Result<()> {
-        if let Some(parent) = entry.path.parent()
-            && self.get(parent).is_none_or(|node| !node.is_directory())
-        {
-            let resolved = self.make_directory(layer, parent).map_err(|what| invalid(&entry.path, what))?;
-            if resolved != parent {
-                return Err(invalid(&entry.path, "a symlink is on the way to it"));
-            }
-        }
-        if entry.kind == EntryKind::Hardlink {
-            let given = entry.clone();
-            self.put_hardlink(layer, entry, &given)?;
-        } else {
-            self.put(Node { entry, layer, placed: layer, source: None });
-        }
-        Ok(())
-    }
-
-    /// Removes a path and all below it. The root stays, empty.
-    pub fn remove(&mut self, path: &Path) {
-        self.remove_where(path, !path.as_os_str().is_empty(), |_| true);
-    }
-
     /// Removes what lies below a path (and the path itself, `with_top`), where `which` says so.
     fn remove_where(&mut self, path: &Path, with_top: bool, which: impl Fn(&Node) -> bool) -> bool {
         let gone: Vec<PathBuf> = self

@@ -107,9 +107,6 @@ fn gnu_tar_in_every_format_reads_as_the_tree_it_was_made_of() {
         let mut args = vec![format_arg.as_str(), "-cf", "-"];
         if format == "v7" {
             args.extend(["--exclude=fifo", "--exclude=null", "--exclude=loop"]);
-            for name in ["fifo", "null", "loop"] {
-                std::fs::rename(root.path().join(name), root.path().with_extension(name)).unwrap();
-            }
         }
         args.push(".");
         let tar = run("tar", &args, root.path(), b"");
@@ -120,9 +117,6 @@ fn gnu_tar_in_every_format_reads_as_the_tree_it_was_made_of() {
                     .iter()
                     .any(|(entry, _)| entry.path == Path::new("a/b") && entry.kind == EntryKind::Directory)
             );
-            for name in ["fifo", "null", "loop"] {
-                std::fs::rename(root.path().with_extension(name), root.path().join(name)).unwrap();
-            }
         } else {
             check_against_disk(root.path(), &tar, format);
         }

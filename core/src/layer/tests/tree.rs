@@ -118,18 +118,3 @@ fn paths_resolve_inside_the_root() {
     assert_eq!(tree.resolve(Path::new("loop/x"), true).unwrap_err().kind(), ErrorKind::InvalidImage);
     assert_eq!(resolve("loop", false), Path::new("loop"));
 }
-
-#[test]
-fn entries_can_be_put_in_and_taken_out_one_by_one() {
-    let mut tree = stack(vec![vec![file("d/a"), file("e"), symlink("s", "d")]]);
-    tree.insert(9, file("n/m/o")).unwrap();
-    tree.insert(9, file("d")).unwrap();
-    assert_eq!(paths(&tree), ["", "d", "e", "n", "n/m", "n/m/o", "s"]);
-    assert_eq!(tree.insert(9, file("e/x")).unwrap_err().kind(), ErrorKind::InvalidImage);
-    assert_eq!(tree.insert(9, file("s/x")).unwrap_err().kind(), ErrorKind::InvalidImage);
-    tree.remove(Path::new("n"));
-    tree.remove(Path::new("none"));
-    assert_eq!(paths(&tree), ["", "d", "e", "s"]);
-    tree.remove(Path::new(""));
-    assert_eq!(paths(&tree), [""]);
-}
