@@ -61,6 +61,14 @@ python-types: ## Check the Python module's types, stubs and style
 node: ## Build the Node addon in place
 	cd bindings-node && npm run --silent build
 
+# What the conformance cases and the transcripts run, built by the same commands, so that nothing is built twice.
+.PHONY: programs
+programs:
+	$(CARGO) build --quiet --package layerkit-cli
+	$(CARGO) build --quiet --package layerkit-conformance
+	$(CARGO) build --quiet --package layerkit-conformance-driver
+	$(MAKE) --no-print-directory -C tests/conformance/drivers/c
+
 # What every driver is started with.
 DRIVERS = \
 	--driver "rust=target/debug/layerkit-conformance-driver" \
@@ -70,9 +78,7 @@ DRIVERS = \
 
 # The Python and Node modules are built before: `make python node`.
 .PHONY: conformance
-conformance: ## Run the conformance cases through all four languages
-	$(CARGO) build --quiet --package layerkit-conformance --package layerkit-conformance-driver
-	$(MAKE) --no-print-directory -C tests/conformance/drivers/c
+conformance: programs ## Run the conformance cases through all four languages
 	target/debug/conformance $(DRIVERS)
 
 # The libraries are built before: `make python node` and `make -C bindings-c stage`.
