@@ -76,9 +76,8 @@ DRIVERS = \
 	--driver "python=$(BIN)/python tests/conformance/drivers/python/driver.py" \
 	--driver "node=node --expose-gc tests/conformance/drivers/node/driver.mjs bindings-node"
 
-# The Python and Node modules are built before: `make python node`.
 .PHONY: conformance
-conformance: programs ## Run the conformance cases through all four languages
+conformance: programs python node ## Run the conformance cases through all four languages
 	target/debug/conformance $(DRIVERS)
 
 # The libraries are built before: `make python node` and `make -C bindings-c stage`.
