@@ -2,7 +2,6 @@
 //! its table of contents on another.
 
 use std::io::{self, Cursor, Read, Write};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::digest::{Digest, DigestReader, Hasher};
@@ -126,20 +125,20 @@ pub fn detect<R: Read>(mut reader: R) -> Result<(Compression, Whole<R>)> {
     Ok((Compression::detect(&start), Cursor::new(start).chain(reader)))
 }
 
-/// Bytes on their way to the other thread.
-pub type Block = Arc<Vec<u8>>;
-
 /// Runs `first` on this thread, feeding `second` on another. The error of `first` counts before that of `second`, which then only
 /// saw its stream end early.
 pub fn beside<A, B: Send>(
-    first: impl FnOnce(Option<SyncSender<Block>>) -> Result<A>,
+    first: impl FnOnce(Option<Sender>) -> Result<A>,
     second: impl FnOnce(Blocks) -> Result<B> + Send,
 ) -> Result<(A, B)> {
-    let (sender, receiver) = sync_channel(IN_FLIGHT);
+    let (blocks, taken) = sync_channel(IN_FLIGHT);
+    let (returned, used) = sync_channel(IN_FLIGHT);
+    let sender = Sender { blocks, used };
+    let receiver = Blocks { blocks: taken, used: returned, block: Block::default(), at: 0 };
     std::thread::scope(|scope| {
         let other = std::thread::Builder::new()
             .name("layer-scan".into())
-            .spawn_scoped(scope, move || second(Blocks { receiver, block: Block::default(), at: 0 }))
+            .spawn_scoped(scope, move || second(receiver))
             .context(|| "start a thread to read a layer")?;
         let first = first(Some(sender));
         let second = other
@@ -156,7 +155,7 @@ pub fn beside<A, B: Send>(
 /// Reads blocks, hands each to `each` and to the other thread.
 pub fn pump(
     mut reader: impl Read,
-    sender: Option<SyncSender<Block>>,
+    sender: Option<Sender>,
     progress: &Progress<'_>,
     mut each: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
@@ -164,15 +163,15 @@ pub fn pump(
     progress.emit(LayerState::Started, 0)?;
     loop {
         progress.task.check()?;
-        let mut block = Vec::with_capacity(COPY_BUFFER);
-        reader.by_ref().take(COPY_BUFFER as u64).read_to_end(&mut block).context(|| "read layer")?;
-        if block.is_empty() {
+        let mut block = sender.as_ref().map(Sender::block).unwrap_or_default();
+        block.fill(&mut reader).context(|| "read layer")?;
+        if block.length == 0 {
             return Ok(());
         }
-        each(&block)?;
-        bytes += block.len() as u64;
+        each(block.bytes())?;
+        bytes += block.length as u64;
         if let Some(sender) = &sender
-            && sender.send(Arc::new(block)).is_err()
+            && sender.blocks.send(block).is_err()
         {
             // The other thread gave up; its error is told.
             return Err(Error::new(ErrorKind::Internal, "the other thread ended"));
@@ -184,23 +183,66 @@ pub fn pump(
     }
 }
 
-/// Blocks from the other thread as a stream.
+/// Bytes on their way to the other thread. The buffers go round: a new one for each block would cost more than the copy into it.
+#[derive(Default)]
+struct Block {
+    buffer: Vec<u8>,
+    length: usize,
+}
+
+impl Block {
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+
+    /// Reads until it is full or the reader is at its end.
+    fn fill(&mut self, reader: &mut impl Read) -> io::Result<()> {
+        self.buffer.resize(COPY_BUFFER, 0);
+        self.length = 0;
+        while self.length < COPY_BUFFER {
+            match reader.read(&mut self.buffer[self.length..]) {
+                Ok(0) => break,
+                Ok(n) => self.length += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The end that gives blocks.
+pub struct Sender {
+    blocks: SyncSender<Block>,
+    used: Receiver<Block>,
+}
+
+impl Sender {
+    /// A block to fill: one that came back, or a new one.
+    fn block(&self) -> Block {
+        self.used.try_recv().unwrap_or_default()
+    }
+}
+
+/// The end that takes blocks, as a stream.
 pub struct Blocks {
-    receiver: Receiver<Block>,
+    blocks: Receiver<Block>,
+    used: SyncSender<Block>,
     block: Block,
     at: usize,
 }
 
 impl Read for Blocks {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.block.len() {
-            match self.receiver.recv() {
-                Ok(block) => (self.block, self.at) = (block, 0),
-                Err(_) => return Ok(0),
-            }
+        if self.at == self.block.length {
+            let Ok(next) = self.blocks.recv() else { return Ok(0) };
+            // Nobody waits for it at the end.
+            let _ = self.used.try_send(std::mem::replace(&mut self.block, next));
+            self.at = 0;
         }
-        let n = buffer.len().min(self.block.len() - self.at);
-        buffer[..n].copy_from_slice(&self.block[self.at..self.at + n]);
+        let left = &self.block.bytes()[self.at..];
+        let n = buffer.len().min(left.len());
+        buffer[..n].copy_from_slice(&left[..n]);
         self.at += n;
         Ok(n)
     }
