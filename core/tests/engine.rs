@@ -79,3 +79,36 @@ fn a_build_that_runs_nothing_copies_and_is_cached() {
     assert_eq!(std::fs::read_to_string(out.join("work/here/a")).unwrap(), "a");
     assert_eq!(engine.system_verify(&VerifyOptions::default(), &task).unwrap().problems, vec![]);
 }
+
+#[test]
+fn a_copy_from_an_image_never_reads_the_host_through_a_link_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = folder.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("secret"), "of the host").unwrap();
+    // A link to a directory of the host, and a file below it: inside the image both are the image's own.
+    let mut tar = tar::Builder::new(std::fs::File::create(folder.path().join("evil.tar")).unwrap());
+    let mut link = tar::Header::new_gnu();
+    link.set_entry_type(tar::EntryType::Symlink);
+    link.set_size(0);
+    tar.append_link(&mut link, "lib", &outside).unwrap();
+    let mut file = tar::Header::new_gnu();
+    file.set_size(12);
+    file.set_mode(0o644);
+    tar.append_data(&mut file, "lib/secret", &b"of the image"[..]).unwrap();
+    tar.into_inner().unwrap();
+    let context = folder.path().join("context");
+    std::fs::create_dir(&context).unwrap();
+    std::fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY --from=evil /lib/secret /copied\n")
+        .unwrap();
+    let engine = engine(folder.path());
+    let task = Task::new().unwrap();
+    let import = ImportOptions { name: Some("evil".into()), ..ImportOptions::default() };
+    engine.images_import(Source::Path(folder.path().join("evil.tar")), &import, &task).unwrap();
+    let options = BuildOptions { path: context, ..BuildOptions::default() };
+    let built = engine.images_build(&options, &task).unwrap();
+    let out = folder.path().join("out");
+    engine.image_unpack(&built.id, &out, &UnpackOptions::default(), &task).unwrap();
+    assert_eq!(std::fs::read_to_string(out.join("copied")).unwrap(), "of the image");
+    assert_eq!(std::fs::read_to_string(outside.join("secret")).unwrap(), "of the host");
+}

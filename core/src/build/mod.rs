@@ -83,7 +83,7 @@ pub fn build(store: &Store, options: &BuildOptions, task: &Task) -> Result<Build
     })?;
     let unused: Vec<String> = build.unused.borrow().iter().cloned().collect();
     if !unused.is_empty() {
-        let message = format!("One or more build-args {unused:?} were not consumed");
+        let message = format!("One or more build-args [{}] were not consumed", unused.join(" "));
         task.emit(&Event::Warning { message, line: 0 })?;
     }
     task.check()?;
