@@ -76,7 +76,7 @@ class Daemon:
         self.process.terminate()
         self.process.wait(60)
         # The daemon leaves a mount there.
-        subprocess.run(["umount", "-q", self.folder / "exec" / "netns" / "default"], check=False)
+        subprocess.run(["umount", "-q", self.folder / "exec" / "netns" / "default"], capture_output=True, check=False)
 
 
 def content(generator: random.Random, size: int) -> bytes:
