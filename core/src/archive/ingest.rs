@@ -222,6 +222,13 @@ impl Sender {
     fn block(&self) -> Block {
         self.used.try_recv().unwrap_or_default()
     }
+
+    /// Gives a copy of these bytes, of which there are at most a block.
+    pub fn copy(&self, mut bytes: &[u8]) -> Result<()> {
+        let mut block = self.block();
+        block.fill(&mut bytes).context(|| "copy a block")?;
+        self.blocks.send(block).map_err(|_| Error::new(ErrorKind::Internal, "the other thread ended"))
+    }
 }
 
 /// The end that takes blocks, as a stream.

@@ -12,14 +12,14 @@ use super::contents::blob_path;
 use super::ingest::{Progress, beside, pump};
 use super::stream::Sink;
 use super::{SaveFormat, SaveOptions, Target};
-use crate::digest::Digest;
+use crate::digest::{Digest, DigestReader};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::{Event, LayerState};
 use crate::fs;
 use crate::layer::{Entry, EntryKind, TarWriter};
 use crate::reference::Reference;
 use crate::spec::{self, Descriptor, Index};
-use crate::store::{ImageRecord, Lease, Sql, Store};
+use crate::store::{ImageRecord, Lease, Sql, Store, check_blob};
 use crate::task::Task;
 
 const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -193,11 +193,24 @@ fn save_tar(
         let size = blob.size;
         let entry = file(&blob_path(digest), size);
         if is_layer {
-            // Read and checked on this thread, written on another.
+            // Read on this thread, written on another, checked on a third.
             let progress = Progress { operation: "save", id: digest.to_string(), total: size, task };
             beside(
-                |blocks| pump(blob.reader(), blocks, &progress, |_| Ok(())),
-                |mut blocks| tar.append(&entry, &mut blocks),
+                |hashed| {
+                    beside(
+                        |written| {
+                            pump(blob.unchecked(), written, &progress, |bytes| {
+                                hashed.iter().try_for_each(|hashed| hashed.copy(bytes))
+                            })
+                        },
+                        |mut blocks| tar.append(&entry, &mut blocks),
+                    )
+                },
+                |blocks| {
+                    let mut reader = DigestReader::new(blocks);
+                    std::io::copy(&mut reader, &mut std::io::sink()).context(|| "read blob")?;
+                    check_blob(digest, size, reader.finish())
+                },
             )
             .context(|| format!("save blob {digest}"))?;
             progress.emit(LayerState::Done, size)?;

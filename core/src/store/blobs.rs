@@ -138,6 +138,22 @@ impl Blob {
             hasher: Some(Hasher::default()),
         }
     }
+
+    /// Reads it without a check: for who hashes the bytes on another thread and calls [`check_blob`].
+    pub fn unchecked(self) -> BlobReader {
+        BlobReader { hasher: None, ..self.reader() }
+    }
+}
+
+/// `digest_mismatch` unless the digest and size that were found are those of the blob.
+pub fn check_blob(digest: Digest, size: u64, found: (Digest, u64)) -> Result<()> {
+    if found == (digest, size) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::DigestMismatch,
+        format!("blob {digest} of {size} bytes is damaged: its bytes give {}, {} bytes", found.0, found.1),
+    ))
 }
 
 /// Reads a blob and checks it.
@@ -162,20 +178,10 @@ impl Read for BlobReader {
                 hasher.update(&buffer[..n]);
             }
         } else if let Some(hasher) = self.hasher.take() {
-            let found = hasher.finish();
-            if found != (self.digest, self.size) {
-                return Err(mismatch(self.digest, self.size, found).into_io());
-            }
+            check_blob(self.digest, self.size, hasher.finish()).map_err(Error::into_io)?;
         }
         Ok(n)
     }
-}
-
-fn mismatch(digest: Digest, size: u64, found: (Digest, u64)) -> Error {
-    Error::new(
-        ErrorKind::DigestMismatch,
-        format!("blob {digest} of {size} bytes is damaged: its bytes give {}, {} bytes", found.0, found.1),
-    )
 }
 
 impl Store {

@@ -20,7 +20,7 @@ mod tests;
 mod usage;
 mod verify;
 
-pub use blobs::{BlobWriter, PendingBlob};
+pub use blobs::{BlobWriter, PendingBlob, check_blob};
 pub use containers::ContainerFolder;
 pub use db::Sql;
 pub use images::{ImageRecord, NewImage, NewLayer, StoredLayer};
