@@ -26,6 +26,52 @@ impl Default for Limits {
     }
 }
 
+/// How registries are reached. What is left out has Docker's meaning.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// Hosts, `host[:port]`, that may be spoken to by plain HTTP and whose certificates are not checked. Loopback addresses
+    /// need not be named.
+    pub insecure: Vec<String>,
+    /// URLs of mirrors of Docker Hub, in the order they are tried. Other hosts have theirs in a `hosts.toml`.
+    pub mirrors: Vec<String>,
+    /// Files of certificate authorities (PEM) that are trusted beside the system's.
+    pub ca_files: Vec<PathBuf>,
+    /// Folders with a folder for each host: Docker's `ca.crt`, `client.cert` and `client.key`, containerd's `hosts.toml`.
+    /// When none is given: `/etc/docker/certs.d`, `/etc/containers/certs.d`, `/etc/containerd/certs.d`.
+    pub certs_dirs: Option<Vec<PathBuf>>,
+    /// The folder of Docker's `config.json`; `DOCKER_CONFIG`, or `~/.docker`, when none is given.
+    pub docker_config: Option<PathBuf>,
+    /// The proxy of every request, `http://…` or `socks5://…`; empty: no proxy. When none is given the environment says
+    /// (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+    pub proxy: Option<String>,
+    /// Milliseconds without a byte after which a request has failed with `timeout`.
+    pub timeout_ms: u64,
+    /// Milliseconds after which a connection that does not come about has failed.
+    pub connect_timeout_ms: u64,
+    /// How often a request that may be made again is, before it has failed.
+    pub retries: u32,
+    /// How many layers are transferred at once, 1 to 64.
+    pub concurrency: u32,
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        RegistryConfig {
+            insecure: Vec::new(),
+            mirrors: Vec::new(),
+            ca_files: Vec::new(),
+            certs_dirs: None,
+            docker_config: None,
+            proxy: None,
+            timeout_ms: 60_000,
+            connect_timeout_ms: 15_000,
+            retries: 5,
+            concurrency: 8,
+        }
+    }
+}
+
 #[allow(clippy::disallowed_methods)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -24,6 +24,8 @@ pub enum LayerState {
     Done,
     /// It was there before.
     Exists,
+    /// The registry took it from another of its repositories.
+    Mounted,
 }
 
 /// One step of an operation's progress.
@@ -34,9 +36,10 @@ pub enum LayerState {
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// A layer is imported, loaded, saved or unpacked. `total` is in bytes and 0 where it cannot be known.
+    /// A layer is imported, loaded, saved, unpacked, pulled, pushed or copied. `total` is in bytes and 0 where it cannot be
+    /// known.
     Layer {
-        /// `import`, `load`, `save` or `unpack`.
+        /// `import`, `load`, `save`, `unpack`, `pull`, `push` or `copy`.
         operation: &'static str,
         /// Digest, DiffID, or the file's name inside an archive while nothing better is known.
         id: String,
@@ -125,6 +128,40 @@ pub enum Event {
     Built {
         /// ID of the image, `sha256:…`.
         id: String,
+    },
+    /// A registry is asked what a name leads to.
+    Resolving {
+        /// The name, as Docker shows it.
+        name: String,
+    },
+    /// A name was pulled.
+    Pulled {
+        /// The name, as Docker shows it.
+        name: String,
+        /// ID of the image.
+        id: String,
+        /// Digest of the manifest, or of the index that led to it.
+        digest: String,
+        /// Whether it is new here; otherwise the name led to this image before.
+        new: bool,
+    },
+    /// A name was pushed.
+    Pushed {
+        /// The name, as Docker shows it.
+        name: String,
+        /// Digest of the manifest or index.
+        digest: String,
+        /// Bytes of that document.
+        size: u64,
+    },
+    /// A request failed in a way that may pass, and is made again after a wait.
+    Retrying {
+        /// What was asked for: a digest, a name or a path.
+        what: String,
+        /// Why it failed.
+        reason: String,
+        /// How long the wait is, in milliseconds.
+        wait_ms: u64,
     },
     /// The built image got a name.
     Tagged {

@@ -19,6 +19,7 @@ mod layer;
 mod media_type;
 mod platform;
 mod reference;
+mod registry;
 mod spec;
 mod store;
 mod task;
@@ -28,13 +29,19 @@ pub use archive::{
     UnpackOptions,
 };
 pub use build::{BuildNetwork, BuildOptions, BuildResult};
-pub use config::Limits;
+pub use config::{Limits, RegistryConfig};
 pub use digest::Digest;
 pub use engine::{Engine, EngineOptions};
 pub use error::{Error, ErrorKind, Field, Result, ResultExt};
 pub use event::{Event, LayerState, LogStream};
 pub use platform::Platform;
 pub use reference::Reference;
+pub use registry::{
+    Auth, CopyOptions, CopyReport, LoginOptions, LoginReport, LogoutReport, ManifestOptions, ManifestReport,
+    PingReport, PullOptions, PulledImage, PushOptions, PushedImage, ReferrersOptions, RegistryOptions,
+    SearchOptions, SearchResult, TagsOptions,
+};
+pub use spec::Descriptor;
 pub use store::{
     DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem, PruneOptions, PruneReport,
     RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
