@@ -84,10 +84,8 @@ impl Syntax {
             let bytes = word.as_bytes();
             if bytes == b"--" {
                 parsed.arguments.extend(words.by_ref());
-            } else if let Some(long) = bytes.strip_prefix(b"--") {
-                self.long(long, &mut words, &mut parsed)?;
-            } else if bytes.len() > 1 && bytes[0] == b'-' {
-                self.shorts(&bytes[1..], &mut words, &mut parsed)?;
+            } else if is_flag(bytes) {
+                self.flag(bytes, &mut words, &mut parsed)?;
             } else {
                 parsed.arguments.push(word);
             }
@@ -96,6 +94,23 @@ impl Syntax {
             self.count(parsed.arguments.len())?;
         }
         Ok(parsed)
+    }
+
+    /// Takes the flags in front of the first argument apart, and returns them and the words from there on.
+    pub fn parse_front(&self, words: Vec<OsString>) -> Outcome<(Words, Vec<OsString>)> {
+        let mut parsed = Words::default();
+        let mut words = words.into_iter().peekable();
+        while let Some(word) = words.next_if(|word| is_flag(word.as_bytes())) {
+            self.flag(word.as_bytes(), &mut words, &mut parsed)?;
+        }
+        Ok((parsed, words.collect()))
+    }
+
+    fn flag(&self, word: &[u8], rest: &mut impl Iterator<Item = OsString>, parsed: &mut Words) -> Outcome {
+        match word.strip_prefix(b"--") {
+            Some(long) => self.long(long, rest, parsed),
+            None => self.shorts(&word[1..], rest, parsed),
+        }
     }
 
     fn long(&self, word: &[u8], rest: &mut impl Iterator<Item = OsString>, parsed: &mut Words) -> Outcome {
@@ -175,7 +190,8 @@ impl Syntax {
     }
 
     fn bad_flag(&self, text: String) -> Failure {
-        let text = format!("{text}\nSee '{PROGRAM} {} --help'.", self.name);
+        let command = [PROGRAM, self.name].join(" ");
+        let text = format!("{text}\nSee '{} --help'.", command.trim_end());
         Failure::Usage { text, code: BAD_FLAG }
     }
 
@@ -249,6 +265,11 @@ impl Words {
         self.last(long).map(PathBuf::from)
     }
 
+    /// All values of a flag, as paths.
+    pub fn paths(&self, long: &str) -> Vec<PathBuf> {
+        self.values.get(long).into_iter().flatten().map(PathBuf::from).collect()
+    }
+
     /// All values of a flag, as texts.
     pub fn texts(&self, long: &str) -> Outcome<Vec<String>> {
         self.values.get(long).into_iter().flatten().map(|value| utf8(value)).collect()
@@ -258,6 +279,11 @@ impl Words {
     pub fn names(&self) -> Outcome<Vec<String>> {
         self.arguments.iter().map(|argument| utf8(argument)).collect()
     }
+}
+
+/// A dash alone is an argument: standard input or output.
+fn is_flag(word: &[u8]) -> bool {
+    word.len() > 1 && word[0] == b'-'
 }
 
 fn os(bytes: &[u8]) -> OsString {
@@ -326,6 +352,15 @@ mod tests {
         assert!(!words.is_on("all"));
         assert_eq!(words.names().unwrap(), ["-a"]);
         assert_eq!(parse("-").unwrap().names().unwrap(), ["-"]);
+    }
+
+    #[test]
+    fn flags_in_front_end_at_the_first_argument() {
+        let words = ["-f", "x=y", "--all", "verb", "-q", "--nope"].map(OsString::from).to_vec();
+        let (front, rest) = SYNTAX.parse_front(words).unwrap();
+        assert_eq!(front.texts("filter").unwrap(), ["x=y"]);
+        assert!(front.is_on("all") && !front.is_on("quiet"));
+        assert_eq!(rest, ["verb", "-q", "--nope"]);
     }
 
     #[test]

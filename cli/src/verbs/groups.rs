@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use super::{Context, Verb, build, global_flags, images, inspect, remove, run_verb, system, transfer};
+use super::{Context, GLOBAL, Verb, build, images, inspect, remove, run_verb, system, transfer};
 use crate::failure::{Failure, Outcome};
-use crate::flags::PROGRAM;
+use crate::flags::{PROGRAM, flag_table};
 use crate::output;
 
 /// Verbs that share a first word.
@@ -122,10 +122,8 @@ fn table(rows: impl Iterator<Item = (&'static str, &'static str)>) -> String {
 
 /// The help on all of it.
 pub fn help() -> String {
-    let mut text = format!(
-        "\nUsage:  {PROGRAM} [OPTIONS] COMMAND\n\nImages without a daemon: build, import, save and load them\n\nOptions:\n"
-    );
-    text += &global_flags();
+    let mut text = format!("\nUsage:  {PROGRAM} {}\n\n{}\n\nOptions:\n", GLOBAL.usage, GLOBAL.about);
+    text += &flag_table(GLOBAL.flags);
     text += "\nManagement Commands:\n";
     text += &table(GROUPS.iter().map(|group| (group.name, group.about)));
     text += "\nCommands:\n";

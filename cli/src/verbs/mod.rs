@@ -12,21 +12,43 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use layerkit::{Engine, EngineOptions};
+use layerkit::{Engine, EngineOptions, RegistryConfig};
 
-use crate::failure::{Failure, Outcome};
-use crate::flags::{Flag, PROGRAM, Syntax, Words, flag_table, switch, valued};
+use crate::failure::Outcome;
+use crate::flags::{Arity, Flag, Syntax, Words, switch, valued};
 use crate::output;
 
 /// What all verbs share.
 pub struct Context {
     root: Option<PathBuf>,
+    registry: RegistryConfig,
 }
 
 impl Context {
+    fn new(words: &Words) -> Outcome<Self> {
+        for long in ["root", "config"] {
+            if words.last(long).is_some_and(|path| path.is_empty()) {
+                return Err(GLOBAL.invalid(long, "", "it is empty"));
+            }
+        }
+        let registry = RegistryConfig {
+            insecure: words.texts("insecure-registry")?,
+            mirrors: words.texts("registry-mirror")?,
+            ca_files: words.paths("registry-ca"),
+            docker_config: words.path("config"),
+            ..RegistryConfig::default()
+        };
+        Ok(Context { root: words.path("root"), registry })
+    }
+
     /// Opens the store.
     pub fn engine(&self) -> Outcome<Engine> {
-        Ok(Engine::open(&EngineOptions { root: self.root.clone(), ..EngineOptions::default() })?)
+        let options = EngineOptions {
+            root: self.root.clone(),
+            registry: self.registry.clone(),
+            ..EngineOptions::default()
+        };
+        Ok(Engine::open(&options)?)
     }
 }
 
@@ -38,31 +60,33 @@ pub struct Verb {
     pub run: fn(&Context, &Syntax, &Words) -> Outcome,
 }
 
-const GLOBAL_FLAGS: &[Flag] = &[
-    valued("root", ' ', "string", "Root of the store (also LAYERKIT_ROOT)"),
-    switch("version", 'v', "Print version information and quit"),
-];
+/// What stands in front of the verb.
+const GLOBAL: Syntax = Syntax {
+    name: "",
+    usage: "[OPTIONS] COMMAND",
+    about: "Images without a daemon: build, import, save, load, pull and push them",
+    flags: &[
+        valued("config", ' ', "string", "Location of client config files (default \"~/.docker\")"),
+        valued("insecure-registry", ' ', "list", "Speak plain HTTP, or unchecked HTTPS, to this registry"),
+        valued("registry-ca", ' ', "list", "Trust the certificate authorities in this file"),
+        valued("registry-mirror", ' ', "list", "Preferred Docker registry mirror"),
+        valued("root", ' ', "string", "Root of the store (also LAYERKIT_ROOT)"),
+        switch("version", 'v', "Print version information and quit"),
+    ],
+    arity: Arity::AtLeast(0),
+};
 
 /// Runs the command line.
 pub fn run(words: Vec<OsString>) -> Outcome {
-    let mut words = words.into_iter().peekable();
-    let mut root = None;
-    while let Some(word) = words.next_if(|word| word.as_encoded_bytes().starts_with(b"-")) {
-        match word.to_str() {
-            Some("--help" | "-h") => return Ok(output::text(&groups::help())?),
-            Some("--version" | "-v") => return Ok(output::line(system::version_line())?),
-            Some("--root") => match words.next() {
-                Some(value) => root = Some(PathBuf::from(value)),
-                None => return Err(usage("flag needs an argument: --root".to_owned(), 125)),
-            },
-            Some(text) if text.starts_with("--root=") => root = Some(PathBuf::from(&text["--root=".len()..])),
-            _ => return Err(usage(format!("unknown flag: {}", word.display()), 125)),
-        }
+    let (front, words) = GLOBAL.parse_front(words)?;
+    if front.help {
+        return Ok(output::text(&groups::help())?);
     }
-    if root.as_ref().is_some_and(|root| root.as_os_str().is_empty()) {
-        return Err(usage("invalid argument \"\" for \"--root\" flag: it is empty".to_owned(), 125));
+    if front.is_on("version") {
+        return Ok(output::line(system::version_line())?);
     }
-    let context = Context { root };
+    let context = Context::new(&front)?;
+    let mut words = words.into_iter();
     let Some(first) = words.next() else { return Ok(output::text(&groups::help())?) };
     groups::dispatch(&context, &first.to_string_lossy(), words.collect())
 }
@@ -74,16 +98,6 @@ fn run_verb(context: &Context, verb: &Verb, words: Vec<OsString>) -> Outcome {
         return Ok(output::text(&verb.syntax.help())?);
     }
     (verb.run)(context, &verb.syntax, &parsed)
-}
-
-/// A usage error outside of any verb.
-fn usage(text: String, code: u8) -> Failure {
-    Failure::Usage { text: format!("{text}\nSee '{PROGRAM} --help'."), code }
-}
-
-/// The help on the flags in front of the verb.
-fn global_flags() -> String {
-    flag_table(GLOBAL_FLAGS)
 }
 
 /// `name=value` filters, for the library.
