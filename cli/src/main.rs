@@ -7,6 +7,7 @@ mod flags;
 mod output;
 mod progress;
 mod render;
+mod told;
 mod verbs;
 
 use std::process::ExitCode;

@@ -31,9 +31,12 @@ pub fn task_with_bars() -> Outcome<Task> {
     }))
 }
 
+/// What draws a bar.
+pub const BAR_CHARS: &str = "=> ";
+
 /// A layer whose size is known, and one whose size is not.
-const BAR: &str = "{prefix}: {msg} [{bar:50}] {decimal_bytes}/{decimal_total_bytes}";
-const COUNTER: &str = "{prefix}: {msg} {decimal_bytes}";
+pub const BAR: &str = "{prefix}: {msg} [{bar:50}] {decimal_bytes}/{decimal_total_bytes}";
+pub const COUNTER: &str = "{prefix}: {msg} {decimal_bytes}";
 
 /// One bar for each layer under way.
 #[derive(Default)]
@@ -53,10 +56,10 @@ impl Bars {
         });
         if *total > 0 && bar.length().is_none() {
             bar.set_length(*total);
-            bar.set_style(style(BAR).progress_chars("=> "));
+            bar.set_style(style(BAR).progress_chars(BAR_CHARS));
         }
         bar.set_position(*bytes);
-        if matches!(state, LayerState::Done | LayerState::Exists) {
+        if matches!(state, LayerState::Done | LayerState::Exists | LayerState::Mounted) {
             bar.finish_and_clear();
         }
     }
@@ -72,6 +75,7 @@ impl Drop for Bars {
 
 fn doing(operation: &str) -> &'static str {
     match operation {
+        "copy" => "Copying",
         "import" => "Importing",
         "load" => "Loading layer",
         "save" => "Saving layer",
@@ -80,6 +84,7 @@ fn doing(operation: &str) -> &'static str {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+/// A style of bars; the plain one for a template that cannot be followed.
+pub fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

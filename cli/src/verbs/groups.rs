@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{Context, GLOBAL, Verb, build, images, inspect, remove, run_verb, system, transfer};
+use super::{Context, GLOBAL, Verb, build, images, inspect, pull, push, remove, run_verb, system, transfer};
 use crate::failure::{Failure, Outcome};
 use crate::flags::{PROGRAM, flag_table};
 use crate::output;
@@ -23,6 +23,8 @@ const VERBS: &[(&str, &Verb)] = &[
     ("info", &system::INFO),
     ("inspect", &inspect::INSPECT),
     ("load", &transfer::LOAD),
+    ("pull", &pull::PULL),
+    ("push", &push::PUSH),
     ("rmi", &remove::RMI),
     ("save", &transfer::SAVE),
     ("tag", &images::TAG),
@@ -43,6 +45,8 @@ const GROUPS: &[Group] = &[
             ("ls", &images::IMAGES),
             ("list", &images::IMAGES),
             ("prune", &remove::IMAGE_PRUNE),
+            ("pull", &pull::PULL),
+            ("push", &push::PUSH),
             ("rm", &remove::RMI),
             ("remove", &remove::RMI),
             ("save", &transfer::SAVE),

@@ -4,13 +4,17 @@ mod build;
 mod groups;
 mod images;
 mod inspect;
+mod pull;
+mod push;
 mod remove;
 mod system;
 mod transfer;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::num::{IntErrorKind, ParseIntError};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use layerkit::{Engine, EngineOptions, RegistryConfig};
 
@@ -98,6 +102,34 @@ fn run_verb(context: &Context, verb: &Verb, words: Vec<OsString>) -> Outcome {
         return Ok(output::text(&verb.syntax.help())?);
     }
     (verb.run)(context, &verb.syntax, &parsed)
+}
+
+/// Docker's flag for leaving out what nothing here does: checking signatures.
+const CONTENT_TRUST: Flag =
+    switch("disable-content-trust", ' ', "Skip image verification (always so, default true)");
+
+/// Refuses `--disable-content-trust=false`.
+fn refuse_content_trust(syntax: &Syntax, words: &Words) -> Outcome {
+    let long = CONTENT_TRUST.long;
+    if words.last(long).is_some() && !words.is_on(long) {
+        return Err(syntax.invalid(long, "false", "content trust is not supported"));
+    }
+    Ok(())
+}
+
+/// The value of a flag that is a whole number.
+fn number<T>(syntax: &Syntax, words: &Words, long: &str) -> Outcome<Option<T>>
+where
+    T: FromStr<Err = ParseIntError>,
+{
+    let Some(text) = words.text(long)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|error: ParseIntError| {
+        let why = match error.kind() {
+            IntErrorKind::PosOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        syntax.invalid(long, &text, &format!("strconv.ParseInt: parsing {text:?}: {why}"))
+    })
 }
 
 /// `name=value` filters, for the library.
