@@ -6,6 +6,7 @@ mod failure;
 mod flags;
 mod output;
 mod progress;
+mod prompt;
 mod render;
 mod told;
 mod verbs;

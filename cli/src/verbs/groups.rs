@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use super::{Context, GLOBAL, Verb, build, images, inspect, pull, push, remove, run_verb, system, transfer};
+use super::{
+    Context, GLOBAL, Verb, build, images, inspect, login, pull, push, remove, run_verb, system, transfer,
+};
 use crate::failure::{Failure, Outcome};
 use crate::flags::{PROGRAM, flag_table};
 use crate::output;
@@ -23,6 +25,8 @@ const VERBS: &[(&str, &Verb)] = &[
     ("info", &system::INFO),
     ("inspect", &inspect::INSPECT),
     ("load", &transfer::LOAD),
+    ("login", &login::LOGIN),
+    ("logout", &login::LOGOUT),
     ("pull", &pull::PULL),
     ("push", &push::PUSH),
     ("rmi", &remove::RMI),

@@ -4,6 +4,7 @@ mod build;
 mod groups;
 mod images;
 mod inspect;
+mod login;
 mod pull;
 mod push;
 mod remove;
