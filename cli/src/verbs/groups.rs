@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 use super::{
-    Context, GLOBAL, Verb, build, images, inspect, login, pull, push, remove, run_verb, system, transfer,
+    Context, GLOBAL, Verb, build, images, inspect, login, pull, push, remove, run_verb, search, system,
+    transfer,
 };
 use crate::failure::{Failure, Outcome};
 use crate::flags::{PROGRAM, flag_table};
@@ -31,6 +32,7 @@ const VERBS: &[(&str, &Verb)] = &[
     ("push", &push::PUSH),
     ("rmi", &remove::RMI),
     ("save", &transfer::SAVE),
+    ("search", &search::SEARCH),
     ("tag", &images::TAG),
     ("unpack", &transfer::UNPACK),
     ("version", &system::VERSION),

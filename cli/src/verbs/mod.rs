@@ -8,6 +8,7 @@ mod login;
 mod pull;
 mod push;
 mod remove;
+mod search;
 mod system;
 mod transfer;
 
