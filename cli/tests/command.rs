@@ -45,6 +45,13 @@ impl Bench {
         (output.status.code().unwrap(), text(&output.stderr))
     }
 
+    /// Asserts that a command fails with this exit code and this among its complaints.
+    fn refuses(&self, words: &[&str], code: i32, complaint: &str) {
+        let output = self.run(words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}");
+        assert!(text(&output.stderr).contains(complaint), "{words:?}: {}", text(&output.stderr));
+    }
+
     /// A tar of a root file system, imported under this name.
     fn import(&self, name: &str) -> String {
         self.write_tar("rootfs.tar");
@@ -179,14 +186,113 @@ fn what_cannot_be_done_is_refused_and_never_ignored() {
         (&["images", "-f", "x=y"], 1, "Invalid filter 'x'"),
         (&["build", "context/nowhere"], 1, "unable to prepare context: path \"context/nowhere\" not found"),
         (&["save", "-o", "no/where", "x"], 1, "invalid output path: directory \"no\" does not exist"),
-        (&["pull", "x"], 1, "'pull' is not a layerkit command. There are: build, history, images,"),
-        (&["image", "pull"], 1, "'pull' is not a layerkit image command. There are: build, history,"),
+        (&["run", "x"], 1, "'run' is not a layerkit command. There are: build, history, images,"),
+        (&["image", "search"], 1, "'search' is not a layerkit image command. There are: build, history,"),
         (&["tag", "x"], 1, "\"layerkit tag\" requires exactly 2 arguments."),
     ] {
-        let output = bench.run(words);
-        assert_eq!(output.status.code(), Some(code), "{words:?}");
-        assert!(text(&output.stderr).contains(complaint), "{words:?}: {}", text(&output.stderr));
+        bench.refuses(words, code, complaint);
     }
+}
+
+#[test]
+fn what_registries_are_asked_is_refused_in_dockers_words_before_anybody_is_asked() {
+    let bench = Bench::new();
+    let content_trust = "for \"--disable-content-trust\" flag: content trust is not supported";
+    let not_a_number = "flag: strconv.ParseInt: parsing \"x\": invalid syntax";
+    for (words, code, complaint) in [
+        (&["pull"][..], 1, "\"layerkit pull\" requires exactly 1 argument."),
+        (&["image", "pull", "a", "b"], 1, "\"layerkit pull\" requires exactly 1 argument."),
+        (&["pull", "-x", "a"], 125, "unknown shorthand flag: 'x' in -x\nSee 'layerkit pull --help'."),
+        (&["pull", "--disable-content-trust=false", "a"], 125, content_trust),
+        (&["pull", "Ubuntu"], 1, "Error: invalid reference \"Ubuntu\": repository name must be lowercase"),
+        (&["push", "--disable-content-trust=false", "a"], 125, content_trust),
+        (&["push", "--chunk-size", "x", "a"], 125, not_a_number),
+        (&["image", "push", "a:"], 1, "Error: invalid reference \"a:\""),
+        (&["search"], 1, "\"layerkit search\" requires exactly 1 argument."),
+        (&["search", "--limit=x", "a"], 125, not_a_number),
+        (&["search", "-f", "stars", "a"], 125, "bad format of filter (expected name=value)"),
+        (&["login", "a", "b"], 1, "\"layerkit login\" requires at most 1 argument."),
+        (&["login", "--password-stdin"], 1, "Error: Must provide --username with --password-stdin\n"),
+        (
+            &["login", "-u", "me", "-p", "x", "--password-stdin"],
+            1,
+            "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n\
+             Error: --password and --password-stdin are mutually exclusive\n",
+        ),
+        (&["login", "-u", "me"], 1, "Error: Cannot perform an interactive login from a non TTY device\n"),
+        (&["registry", "login", "-u"], 125, "flag needs an argument: 'u' in -u"),
+        (&["registry", "copy", "a"], 1, "\"layerkit registry copy\" requires exactly 2 arguments."),
+        (&["registry", "manifest"], 1, "\"layerkit registry manifest\" requires exactly 1 argument."),
+        (&["registry", "push"], 1, "'push' is not a layerkit registry command. There are: copy, login,"),
+    ] {
+        bench.refuses(words, code, complaint);
+    }
+}
+
+#[test]
+fn flags_in_front_of_the_verb_say_how_registries_are_reached() {
+    let bench = Bench::new();
+    let front = [
+        "--insecure-registry=a:5000",
+        "--insecure-registry",
+        "b:5000",
+        "--registry-mirror=http://c",
+        "--registry-ca=ca.pem",
+        "--config=docker",
+    ];
+    assert!(bench.ok(&[&front[..], &["images"]].concat()).starts_with("REPOSITORY"));
+    for (words, complaint) in [
+        (&["--config"][..], "flag needs an argument: --config\nSee 'layerkit --help'.\n"),
+        (&["--config=", "images"], "invalid argument \"\" for \"--config\" flag: it is empty\n"),
+        (&["--nope", "images"], "unknown flag: --nope\nSee 'layerkit --help'.\n"),
+    ] {
+        bench.refuses(words, 125, complaint);
+    }
+    let help = bench.ok(&["--help"]);
+    for line in [
+        "      --insecure-registry list ",
+        "  registry    Talk to registries\n",
+        "  pull        Pull an image",
+    ] {
+        assert!(help.contains(line), "{help}");
+    }
+}
+
+#[test]
+fn a_terminal_that_hid_a_password_shows_what_is_typed_after_ctrl_c() {
+    use rustix::termios::{LocalModes, tcgetattr};
+    let bench = Bench::new();
+    let (_master, terminal) = terminal();
+    let shows = || tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO);
+    assert!(shows());
+    let login = bench
+        .command(&["login", "-u", "me", "localhost:1"])
+        .stdin(terminal.try_clone().unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    while shows() {
+        assert!(Instant::now() < end, "the password is shown");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    signal(&login, rustix::process::Signal::INT);
+    let output = wait(login);
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "Password: \n");
+    assert!(shows());
+}
+
+/// Both ends of a new terminal.
+fn terminal() -> (std::os::fd::OwnedFd, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let terminal = std::fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    (master, terminal)
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Which verbs there are, by themselves and behind `image` and `system`.
+//! Which verbs there are, by themselves and behind `image`, `registry` and `system`.
 
 use std::ffi::OsString;
 
 use super::{
-    Context, GLOBAL, Verb, build, images, inspect, login, pull, push, remove, run_verb, search, system,
-    transfer,
+    Context, GLOBAL, Verb, build, images, inspect, login, pull, push, registry, remove, run_verb, search,
+    system, transfer,
 };
 use crate::failure::{Failure, Outcome};
 use crate::flags::{PROGRAM, flag_table};
@@ -58,6 +58,20 @@ const GROUPS: &[Group] = &[
             ("save", &transfer::SAVE),
             ("tag", &images::TAG),
             ("unpack", &transfer::UNPACK),
+        ],
+    },
+    Group {
+        name: "registry",
+        about: "Talk to registries",
+        verbs: &[
+            ("copy", &registry::COPY),
+            ("login", &login::LOGIN),
+            ("logout", &login::LOGOUT),
+            ("manifest", &registry::MANIFEST),
+            ("ping", &registry::PING),
+            ("referrers", &registry::REFERRERS),
+            ("rm", &registry::RM),
+            ("tags", &registry::TAGS),
         ],
     },
     Group {

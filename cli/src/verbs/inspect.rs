@@ -70,7 +70,7 @@ fn inspect(context: &Context, _syntax: &Syntax, words: &Words) -> Outcome {
 }
 
 /// JSON with Docker's four spaces.
-fn indented(value: &Value) -> Outcome<String> {
+pub fn indented(value: &Value) -> Outcome<String> {
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     value

@@ -7,6 +7,7 @@ mod inspect;
 mod login;
 mod pull;
 mod push;
+mod registry;
 mod remove;
 mod search;
 mod system;
