@@ -159,8 +159,48 @@ typedef struct layerkit_engine_options {
   uint64_t limit_ratio;
   /** Most bytes in the path of one entry; 0: the default. */
   uint64_t limit_path_length;
+  /**
+   * Registries, `host[:port]`, that may be spoken to by plain HTTP and whose certificates are not checked. Loopback
+   * addresses need not be named.
+   */
+  const char *const *registry_insecure;
+  /** How many `registry_insecure` there are. */
+  size_t registry_insecure_count;
+  /** URLs of mirrors of Docker Hub, in the order they are tried. Other registries have theirs in a `hosts.toml`. */
+  const char *const *registry_mirrors;
+  /** How many `registry_mirrors` there are. */
+  size_t registry_mirrors_count;
+  /** Files of certificate authorities (PEM) that are trusted beside the system's. */
+  const char *const *registry_ca_files;
+  /** How many `registry_ca_files` there are. */
+  size_t registry_ca_files_count;
+  /**
+   * Folders with a folder for each registry: Docker's `ca.crt`, `client.cert` and `client.key`, containerd's
+   * `hosts.toml`. NULL: `/etc/docker/certs.d`, `/etc/containers/certs.d`, `/etc/containerd/certs.d`. An array without
+   * elements that is not NULL: none.
+   */
+  const char *const *registry_certs_dirs;
+  /** How many `registry_certs_dirs` there are. */
+  size_t registry_certs_dirs_count;
+  /** The folder of Docker's `config.json`. NULL: `DOCKER_CONFIG` of the environment, else `~/.docker`. */
+  const char *registry_docker_config;
+  /**
+   * The proxy of every request to a registry, `http://…` or `socks5://…`; an empty string: no proxy. NULL: what
+   * `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment say.
+   */
+  const char *registry_proxy;
+  /** Milliseconds without a byte after which a request has failed with `timeout`; 0: the default. */
+  uint64_t registry_timeout_ms;
+  /** Milliseconds after which a connection that does not come about has failed; 0: the default. */
+  uint64_t registry_connect_timeout_ms;
+  /** Non-zero: `registry_retries` is set. Otherwise the default counts. */
+  uint8_t has_registry_retries;
+  /** How often a request that may be made again is, before it has failed. */
+  uint32_t registry_retries;
+  /** How many layers are transferred at once, 1 to 64; 0: the default. */
+  uint32_t registry_concurrency;
 } layerkit_engine_options;
-#define LAYERKIT_ENGINE_OPTIONS_INIT { sizeof(layerkit_engine_options), NULL, 0, 0, 0, 0 }
+#define LAYERKIT_ENGINE_OPTIONS_INIT { sizeof(layerkit_engine_options), NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, 0 }
 
 /** A key and its value: an element of arrays of build arguments, labels and filters. */
 typedef struct layerkit_pair {

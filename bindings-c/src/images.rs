@@ -9,9 +9,10 @@ use crate::engine::{core_engine, layerkit_engine};
 use crate::error::layerkit_error;
 use crate::image::layerkit_image;
 use crate::image_list::layerkit_image_list;
+use crate::object::core_options;
 use crate::options::{
-    core_options, layerkit_build_options, layerkit_import_options, layerkit_list_options,
-    layerkit_load_options, layerkit_prune_options, layerkit_remove_options, layerkit_save_options,
+    layerkit_build_options, layerkit_import_options, layerkit_list_options, layerkit_load_options,
+    layerkit_prune_options, layerkit_remove_options, layerkit_save_options,
 };
 use crate::outcome::{done, give_json, give_object};
 use crate::stream::{core_source, core_target, layerkit_source, layerkit_target};
