@@ -94,6 +94,20 @@ impl Object {
         Ok(())
     }
 
+    /// An object within this one whose fields are a struct of their own; left out for NULL.
+    ///
+    /// # Safety
+    /// `options` is NULL or a struct of the caller's whose pointers are NULL or valid.
+    pub unsafe fn object<O: Options>(&mut self, key: &str, options: *const O) -> Result<()> {
+        let name = self.name(key);
+        // SAFETY: as the caller promises.
+        match unsafe { versioned(&name, options) }? {
+            // SAFETY: the same.
+            Some(given) => self.within(key, format!("{name}->"), |object| unsafe { given.describe(object) }),
+            None => Ok(()),
+        }
+    }
+
     /// An object within this one whose fields are this struct's own, and begin with `prefix` there.
     pub fn group(
         &mut self,
