@@ -111,10 +111,10 @@ typedef struct layerkit_error layerkit_error;
 /**
  * One step of an operation's progress. It belongs to the library: it and its texts live until the callback returns.
  *
- * Events and what they carry (texts unless said otherwise; bytes, counts and lines are numbers):
+ * Events and what they carry (texts unless said otherwise; bytes, counts, lines and milliseconds are numbers):
  *
- * - `layer`: `operation` (`import`, `load`, `save`, `unpack`), `id`, `state` (`started`, `progress`, `done`, `exists`),
- *   `bytes`, `total` (0 when not known)
+ * - `layer`: `operation` (`import`, `load`, `save`, `unpack`, `pull`, `push`, `copy`), `id`, `state` (`started`, `progress`,
+ *   `done`, `exists`, `mounted`), `bytes`, `total` (0 when not known)
  * - `image_loaded`: `id`, `name` (may be empty)
  * - `tag_moved`: `name`, `old_id`
  * - `step_started`: `n`, `total`, `text`, `line`
@@ -126,6 +126,10 @@ typedef struct layerkit_error layerkit_error;
  * - `step_done`: `n`, `image`
  * - `warning`: `message`, `line` (0 when there is none)
  * - `built`: `id`
+ * - `resolving`: `name`
+ * - `pulled`: `name`, `id`, `digest`, `new` (1; 0 when the name led to this image before)
+ * - `pushed`: `name`, `digest`, `size`
+ * - `retrying`: `what`, `reason`, `wait_ms`
  * - `tagged`: `name`
  *
  * Later versions may add events and fields; pass over those you do not know.
@@ -159,8 +163,48 @@ typedef struct layerkit_engine_options {
   uint64_t limit_ratio;
   /** Most bytes in the path of one entry; 0: the default. */
   uint64_t limit_path_length;
+  /**
+   * Registries, `host[:port]`, that may be spoken to by plain HTTP and whose certificates are not checked. Loopback
+   * addresses need not be named.
+   */
+  const char *const *registry_insecure;
+  /** How many `registry_insecure` there are. */
+  size_t registry_insecure_count;
+  /** URLs of mirrors of Docker Hub, in the order they are tried. Other registries have theirs in a `hosts.toml`. */
+  const char *const *registry_mirrors;
+  /** How many `registry_mirrors` there are. */
+  size_t registry_mirrors_count;
+  /** Files of certificate authorities (PEM) that are trusted beside the system's. */
+  const char *const *registry_ca_files;
+  /** How many `registry_ca_files` there are. */
+  size_t registry_ca_files_count;
+  /**
+   * Folders with a folder for each registry: Docker's `ca.crt`, `client.cert` and `client.key`, containerd's
+   * `hosts.toml`. NULL: `/etc/docker/certs.d`, `/etc/containers/certs.d`, `/etc/containerd/certs.d`. An array without
+   * elements that is not NULL: none.
+   */
+  const char *const *registry_certs_dirs;
+  /** How many `registry_certs_dirs` there are. */
+  size_t registry_certs_dirs_count;
+  /** The folder of Docker's `config.json`. NULL: `DOCKER_CONFIG` of the environment, else `~/.docker`. */
+  const char *registry_docker_config;
+  /**
+   * The proxy of every request to a registry, `http://…` or `socks5://…`; an empty string: no proxy. NULL: what
+   * `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment say.
+   */
+  const char *registry_proxy;
+  /** Milliseconds without a byte after which a request has failed with `timeout`; 0: the default. */
+  uint64_t registry_timeout_ms;
+  /** Milliseconds after which a connection that does not come about has failed; 0: the default. */
+  uint64_t registry_connect_timeout_ms;
+  /** Non-zero: `registry_retries` is set. Otherwise the default counts. */
+  uint8_t has_registry_retries;
+  /** How often a request that may be made again is, before it has failed. */
+  uint32_t registry_retries;
+  /** How many layers are transferred at once, 1 to 64; 0: the default. */
+  uint32_t registry_concurrency;
 } layerkit_engine_options;
-#define LAYERKIT_ENGINE_OPTIONS_INIT { sizeof(layerkit_engine_options), NULL, 0, 0, 0, 0 }
+#define LAYERKIT_ENGINE_OPTIONS_INIT { sizeof(layerkit_engine_options), NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, 0 }
 
 /** A key and its value: an element of arrays of build arguments, labels and filters. */
 typedef struct layerkit_pair {
@@ -384,6 +428,81 @@ typedef struct layerkit_build_options {
 } layerkit_build_options;
 #define LAYERKIT_BUILD_OPTIONS_INIT { sizeof(layerkit_build_options), NULL, NULL, NULL, 0, NULL, 0, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0 }
 
+/** Credentials given with a call. They beat everything that is stored. Set a user name and a password, or one of the tokens. */
+typedef struct layerkit_auth {
+  /** `sizeof(layerkit_auth)`: set by `LAYERKIT_AUTH_INIT`. */
+  size_t size;
+  /** Name of the user, or NULL. */
+  const char *username;
+  /** Password, or a personal access token; or NULL. */
+  const char *password;
+  /** A refresh token of the registry's token service, in place of a password; or NULL. */
+  const char *identity_token;
+  /** A bearer token that is sent as it is, or NULL. */
+  const char *registry_token;
+} layerkit_auth;
+#define LAYERKIT_AUTH_INIT { sizeof(layerkit_auth), NULL, NULL, NULL, NULL }
+
+/** How to pull. */
+typedef struct layerkit_pull_options {
+  /** `sizeof(layerkit_pull_options)`: set by `LAYERKIT_PULL_OPTIONS_INIT`. */
+  size_t size;
+  /** Which image of an index, `os/architecture[/variant]`; NULL: the host's. */
+  const char *platform;
+  /** Non-zero: every tag of the repository; the name has no tag then. */
+  uint8_t all_tags;
+  /** Non-zero: the whole index, with the images of its other platforms, so that a push sends all of it. */
+  uint8_t all_platforms;
+  /**
+   * The digest that the name must lead to, `sha256:…`: of the manifest or of the index; or NULL. Anything else is
+   * `digest_mismatch`, and nothing is kept.
+   */
+  const char *expect;
+  /** How many layers come at once; 0: the engine's `registry_concurrency`. */
+  uint32_t concurrency;
+  /** Credentials for this call, or NULL: those that are stored. */
+  const struct layerkit_auth *auth;
+} layerkit_pull_options;
+#define LAYERKIT_PULL_OPTIONS_INIT { sizeof(layerkit_pull_options), NULL, 0, 0, NULL, 0, NULL }
+
+/** How to push. */
+typedef struct layerkit_push_options {
+  /** `sizeof(layerkit_push_options)`: set by `LAYERKIT_PUSH_OPTIONS_INIT`. */
+  size_t size;
+  /** Of an index, the image of this platform alone. NULL: the whole index if all of it is here. */
+  const char *platform;
+  /** Non-zero: every tag of the repository that is here; the name has no tag then. */
+  uint8_t all_tags;
+  /** How many layers go at once; 0: the engine's `registry_concurrency`. */
+  uint32_t concurrency;
+  /**
+   * Bytes of one request, for registries that refuse large ones. 0: a layer goes in one request, or in smaller ones once
+   * the registry refused that.
+   */
+  uint64_t chunk_size;
+  /** Credentials for this call, or NULL: those that are stored. */
+  const struct layerkit_auth *auth;
+} layerkit_push_options;
+#define LAYERKIT_PUSH_OPTIONS_INIT { sizeof(layerkit_push_options), NULL, 0, 0, 0, NULL }
+
+/** How to search. */
+typedef struct layerkit_search_options {
+  /** `sizeof(layerkit_search_options)`: set by `LAYERKIT_SEARCH_OPTIONS_INIT`. */
+  size_t size;
+  /** At most so many, 1 to 100; 0: 25. */
+  uint32_t limit;
+  /**
+   * Docker's filters, a key as often as it has values: `stars` (at least), `is-official` and `is-automated` (`true`,
+   * `false`).
+   */
+  const struct layerkit_pair *filters;
+  /** How many `filters` there are. */
+  size_t filters_count;
+  /** Credentials for this call, or NULL: those that are stored. */
+  const struct layerkit_auth *auth;
+} layerkit_search_options;
+#define LAYERKIT_SEARCH_OPTIONS_INIT { sizeof(layerkit_search_options), 0, NULL, 0, NULL }
+
 /** How to unpack an image. */
 typedef struct layerkit_unpack_options {
   /** `sizeof(layerkit_unpack_options)`: set by `LAYERKIT_UNPACK_OPTIONS_INIT`. */
@@ -392,6 +511,85 @@ typedef struct layerkit_unpack_options {
   uint8_t replace;
 } layerkit_unpack_options;
 #define LAYERKIT_UNPACK_OPTIONS_INIT { sizeof(layerkit_unpack_options), 0 }
+
+/** How to log in. Without a user name and an identity token: with what is stored. */
+typedef struct layerkit_login_options {
+  /** `sizeof(layerkit_login_options)`: set by `LAYERKIT_LOGIN_OPTIONS_INIT`. */
+  size_t size;
+  /** Name of the user, or NULL. */
+  const char *username;
+  /** Password, or a personal access token; or NULL. */
+  const char *password;
+  /** A refresh token in place of both, or NULL. */
+  const char *identity_token;
+} layerkit_login_options;
+#define LAYERKIT_LOGIN_OPTIONS_INIT { sizeof(layerkit_login_options), NULL, NULL, NULL }
+
+/** How to ask a registry something that takes nothing but credentials. */
+typedef struct layerkit_registry_options {
+  /** `sizeof(layerkit_registry_options)`: set by `LAYERKIT_REGISTRY_OPTIONS_INIT`. */
+  size_t size;
+  /** Credentials for this call, or NULL: those that are stored. */
+  const struct layerkit_auth *auth;
+} layerkit_registry_options;
+#define LAYERKIT_REGISTRY_OPTIONS_INIT { sizeof(layerkit_registry_options), NULL }
+
+/** Which tags to list. */
+typedef struct layerkit_tags_options {
+  /** `sizeof(layerkit_tags_options)`: set by `LAYERKIT_TAGS_OPTIONS_INIT`. */
+  size_t size;
+  /** At most so many; 0: all. */
+  uint32_t limit;
+  /** Only those behind this one, in the registry's order: the last of the page before; or NULL. */
+  const char *last;
+  /** Credentials for this call, or NULL: those that are stored. */
+  const struct layerkit_auth *auth;
+} layerkit_tags_options;
+#define LAYERKIT_TAGS_OPTIONS_INIT { sizeof(layerkit_tags_options), 0, NULL, NULL }
+
+/** Which manifest to read. */
+typedef struct layerkit_manifest_options {
+  /** `sizeof(layerkit_manifest_options)`: set by `LAYERKIT_MANIFEST_OPTIONS_INIT`. */
+  size_t size;
+  /** Of an index, the manifest of this platform; NULL: the index itself. */
+  const char *platform;
+  /** Credentials for this call, or NULL: those that are stored. */
+  const struct layerkit_auth *auth;
+} layerkit_manifest_options;
+#define LAYERKIT_MANIFEST_OPTIONS_INIT { sizeof(layerkit_manifest_options), NULL, NULL }
+
+/** Which referrers to list. */
+typedef struct layerkit_referrers_options {
+  /** `sizeof(layerkit_referrers_options)`: set by `LAYERKIT_REFERRERS_OPTIONS_INIT`. */
+  size_t size;
+  /** Only those of this type, or NULL: all. */
+  const char *artifact_type;
+  /** Credentials for this call, or NULL: those that are stored. */
+  const struct layerkit_auth *auth;
+} layerkit_referrers_options;
+#define LAYERKIT_REFERRERS_OPTIONS_INIT { sizeof(layerkit_referrers_options), NULL, NULL }
+
+/** How to copy from registry to registry. */
+typedef struct layerkit_copy_options {
+  /** `sizeof(layerkit_copy_options)`: set by `LAYERKIT_COPY_OPTIONS_INIT`. */
+  size_t size;
+  /** Of an index, the image of this platform alone; NULL: the whole index. */
+  const char *platform;
+  /** Non-zero: also what refers to it (signatures, bills of materials), and what refers to those. */
+  uint8_t referrers;
+  /** How many blobs go at once; 0: the engine's `registry_concurrency`. */
+  uint32_t concurrency;
+  /**
+   * Bytes of one request, for registries that refuse large ones. 0: a layer goes in one request, or in smaller ones once
+   * the registry refused that.
+   */
+  uint64_t chunk_size;
+  /** Credentials for the source, or NULL: those that are stored. */
+  const struct layerkit_auth *source_auth;
+  /** Credentials for the destination, or NULL: those that are stored. */
+  const struct layerkit_auth *destination_auth;
+} layerkit_copy_options;
+#define LAYERKIT_COPY_OPTIONS_INIT { sizeof(layerkit_copy_options), NULL, 0, 0, 0, NULL, NULL }
 
 /** How to verify a store. */
 typedef struct layerkit_verify_options {
@@ -420,7 +618,8 @@ const char *layerkit_error_message(const struct layerkit_error *error);
 
 /**
  * A text that the error carries for programs, or NULL when it has none with this name: `instruction`, `command` and
- * `output_tail` of a build that failed; `image` and `container` of a conflict; `registry_code`.
+ * `output_tail` of a build that failed; `image` and `container` of a conflict; `registry_code`, `host` and `repository` of a
+ * request to a registry that failed.
  */
 const char *layerkit_error_text(const struct layerkit_error *error,
                                 const char *name);
@@ -565,6 +764,45 @@ struct layerkit_error *layerkit_images_build(const struct layerkit_engine *engin
                                              const struct layerkit_task *task,
                                              struct layerkit_image **out);
 
+/**
+ * Pulls an image, or with `all_tags` every tag of a repository. `options` and `task` may be NULL. `*out` has an image for each
+ * name that was pulled, in that order: one unless `all_tags` is set. Free it with `layerkit_image_list_free`. The events
+ * `pulled` tell the digests, and what is new. Atomic for each name: a failure leaves the name as it was. What a pull that was
+ * cut off left is taken up.
+ *
+ * `unauthorized`, `denied`, `not_found`, `rate_limited`, `network` and `timeout` with `status`, `registry_code`, `host` and
+ * `repository`; `digest_mismatch` for bytes that are not what their digest says, and for another digest than `expect`.
+ */
+struct layerkit_error *layerkit_images_pull(const struct layerkit_engine *engine,
+                                            const char *name,
+                                            const struct layerkit_pull_options *options,
+                                            const struct layerkit_task *task,
+                                            struct layerkit_image_list **out);
+
+/**
+ * Pushes a name, or with `all_tags` every tag of a repository that is here. `options` and `task` may be NULL. `*out` is a JSON
+ * list of objects with `name`, `digest` (of the manifest or index that the registry has now) and `size` (bytes of that), one
+ * for each name; free it with `layerkit_string_free`. The manifest goes last: a failure leaves the registry's name as it was.
+ *
+ * Errors as for `layerkit_images_pull`.
+ */
+struct layerkit_error *layerkit_images_push(const struct layerkit_engine *engine,
+                                            const char *name,
+                                            const struct layerkit_push_options *options,
+                                            const struct layerkit_task *task,
+                                            char **out);
+
+/**
+ * Searches Docker Hub, or the registry that the term begins with. `options` and `task` may be NULL. `*out` is a JSON list of
+ * objects with `index` (the registry), `name`, `description`, `star_count`, `is_official` and `is_automated`; free it with
+ * `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_images_search(const struct layerkit_engine *engine,
+                                              const char *term,
+                                              const struct layerkit_search_options *options,
+                                              const struct layerkit_task *task,
+                                              char **out);
+
 /** How many images the list has. */
 size_t layerkit_image_list_count(const struct layerkit_image_list *list);
 
@@ -625,6 +863,15 @@ struct layerkit_error *layerkit_image_save(const struct layerkit_image *image,
                                            const struct layerkit_save_options *options,
                                            const struct layerkit_task *task);
 
+/**
+ * Pushes every name that it has now. `options` and `task` may be NULL. `*out` and errors as for `layerkit_images_push`;
+ * `invalid_argument` when it has no name.
+ */
+struct layerkit_error *layerkit_image_push(const struct layerkit_image *image,
+                                           const struct layerkit_push_options *options,
+                                           const struct layerkit_task *task,
+                                           char **out);
+
 /** Unpacks its file system into a directory, which appears when it is whole. `options` and `task` may be NULL. */
 struct layerkit_error *layerkit_image_unpack(const struct layerkit_image *image,
                                              const char *directory,
@@ -638,6 +885,93 @@ struct layerkit_error *layerkit_image_remove(const struct layerkit_image *image,
 
 /** Frees an image that is not part of a list. NULL is fine. The image in the store stays. */
 void layerkit_image_free(struct layerkit_image *image);
+
+/**
+ * Checks credentials with a registry and stores them where Docker does. `server` is `host[:port]`; NULL or empty: Docker Hub.
+ * `options` and `task` may be NULL. `*out` is a JSON object with `server`, `username`, `stored` (the path of a file, or the
+ * name of a helper) and `plain` (whether a password is readable there); free it with `layerkit_string_free`.
+ *
+ * `unauthorized` when the registry does not take them; nothing is stored then.
+ */
+struct layerkit_error *layerkit_registry_login(const struct layerkit_engine *engine,
+                                               const char *server,
+                                               const struct layerkit_login_options *options,
+                                               const struct layerkit_task *task,
+                                               char **out);
+
+/**
+ * Forgets the credentials of a registry. `server` as for `layerkit_registry_login`; `task` may be NULL. May be called again.
+ * `*out` is a JSON object with `server` and `removed` (whether there were any); free it with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_registry_logout(const struct layerkit_engine *engine,
+                                                const char *server,
+                                                const struct layerkit_task *task,
+                                                char **out);
+
+/**
+ * Asks a registry whether it is there and speaks the distribution protocol. `server` as for `layerkit_registry_login`;
+ * `options` and `task` may be NULL. `*out` is a JSON object with `url` (where it answered), `version` (`registry/2.0`, or
+ * empty) and `auth` (what it wants: `none`, `basic` or `bearer`); free it with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_registry_ping(const struct layerkit_engine *engine,
+                                              const char *server,
+                                              const struct layerkit_registry_options *options,
+                                              const struct layerkit_task *task,
+                                              char **out);
+
+/**
+ * The tags of a repository, in the registry's order. `options` and `task` may be NULL. `*out` is a JSON list of strings; free
+ * it with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_registry_tags(const struct layerkit_engine *engine,
+                                              const char *repository,
+                                              const struct layerkit_tags_options *options,
+                                              const struct layerkit_task *task,
+                                              char **out);
+
+/**
+ * A manifest or index, as the registry has it, checked against its digest. `options` and `task` may be NULL. `*out` is a JSON
+ * object with `name` (in full), `digest`, `media_type`, `size`, `raw` (the bytes that the digest is of, as a string) and
+ * `manifest` (the same as an object); free it with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_registry_manifest(const struct layerkit_engine *engine,
+                                                  const char *name,
+                                                  const struct layerkit_manifest_options *options,
+                                                  const struct layerkit_task *task,
+                                                  char **out);
+
+/**
+ * What refers to a manifest (signatures, bills of materials). `options` and `task` may be NULL. `*out` is a JSON list of
+ * descriptors as the OCI image specification has them (`mediaType`, `digest`, `size`, `artifactType`, `annotations`); free it
+ * with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_registry_referrers(const struct layerkit_engine *engine,
+                                                   const char *name,
+                                                   const struct layerkit_referrers_options *options,
+                                                   const struct layerkit_task *task,
+                                                   char **out);
+
+/**
+ * Copies an image or a whole index from one name to another, without keeping it here. `options` and `task` may be NULL. `*out`
+ * is a JSON object with `digest` (what `destination` leads to now), the numbers of `manifests` written and of blobs `copied`,
+ * `mounted` and `existed`, and the `bytes` copied; free it with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_registry_copy(const struct layerkit_engine *engine,
+                                              const char *source,
+                                              const char *destination,
+                                              const struct layerkit_copy_options *options,
+                                              const struct layerkit_task *task,
+                                              char **out);
+
+/**
+ * Deletes a tag, or by digest a manifest with all its tags. `options` and `task` may be NULL.
+ *
+ * `unsupported` where the registry does not let that be.
+ */
+struct layerkit_error *layerkit_registry_delete(const struct layerkit_engine *engine,
+                                                const char *name,
+                                                const struct layerkit_registry_options *options,
+                                                const struct layerkit_task *task);
 
 /**
  * What the engine is and where it works: a JSON object with `version`, `root`, `schema`, `platform`, `images`,

@@ -43,6 +43,7 @@ fn header(sources: &Path) -> Result<String, Box<dyn Error>> {
         "error",
         "engine",
         "options",
+        "registry_options",
         "event",
         "cancel_token",
         "task",
@@ -50,6 +51,7 @@ fn header(sources: &Path) -> Result<String, Box<dyn Error>> {
         "images",
         "image_list",
         "image",
+        "registry",
         "system",
     ] {
         builder = builder.with_src(sources.join(noun).with_extension("rs"));

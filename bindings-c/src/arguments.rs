@@ -83,7 +83,8 @@ pub unsafe fn texts(name: &str, pointer: *const *const c_char, count: usize) -> 
 /// The type is `repr(C)`, its first field is a `usize` that says how large the caller's struct is, and all bytes zero is a
 /// valid value of it.
 pub unsafe trait Versioned: Copy {
-    /// Its size in the first version that had it: to be written out as a number once fields are added.
+    /// Its size in the first version that had it: to be written out once fields are added, as a number or as the offset of
+    /// the first of them where no padding stands before it.
     const FIRST: usize = size_of::<Self>();
 }
 

@@ -7,7 +7,8 @@ use layerkit::{Engine, Result};
 use crate::arguments::required;
 use crate::error::layerkit_error;
 use crate::fields::borrowed;
-use crate::options::{core_options, layerkit_engine_options};
+use crate::object::core_options;
+use crate::options::layerkit_engine_options;
 use crate::outcome::{c_string, done, give_object, release};
 
 /// An open store and the operations on it. Free it with `layerkit_engine_free`.

@@ -10,10 +10,10 @@ use crate::outcome::{c_string, json};
 
 /// One step of an operation's progress. It belongs to the library: it and its texts live until the callback returns.
 ///
-/// Events and what they carry (texts unless said otherwise; bytes, counts and lines are numbers):
+/// Events and what they carry (texts unless said otherwise; bytes, counts, lines and milliseconds are numbers):
 ///
-/// - `layer`: `operation` (`import`, `load`, `save`, `unpack`), `id`, `state` (`started`, `progress`, `done`, `exists`),
-///   `bytes`, `total` (0 when not known)
+/// - `layer`: `operation` (`import`, `load`, `save`, `unpack`, `pull`, `push`, `copy`), `id`, `state` (`started`, `progress`,
+///   `done`, `exists`, `mounted`), `bytes`, `total` (0 when not known)
 /// - `image_loaded`: `id`, `name` (may be empty)
 /// - `tag_moved`: `name`, `old_id`
 /// - `step_started`: `n`, `total`, `text`, `line`
@@ -25,6 +25,10 @@ use crate::outcome::{c_string, json};
 /// - `step_done`: `n`, `image`
 /// - `warning`: `message`, `line` (0 when there is none)
 /// - `built`: `id`
+/// - `resolving`: `name`
+/// - `pulled`: `name`, `id`, `digest`, `new` (1; 0 when the name led to this image before)
+/// - `pushed`: `name`, `digest`, `size`
+/// - `retrying`: `what`, `reason`, `wait_ms`
 /// - `tagged`: `name`
 ///
 /// Later versions may add events and fields; pass over those you do not know.
@@ -45,6 +49,7 @@ impl layerkit_event {
                     Value::String(text) if key == "event" => name = c_string(text),
                     Value::String(text) => fields.add_text(key, text),
                     Value::Number(number) => fields.add_number(key, number.as_i64().unwrap_or(i64::MAX)),
+                    Value::Bool(yes) => fields.add_number(key, (*yes).into()),
                     _ => {}
                 }
             }

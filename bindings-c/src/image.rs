@@ -8,8 +8,10 @@ use layerkit::{Engine, ImageSummary, Result};
 use crate::arguments::{required, text};
 use crate::error::layerkit_error;
 use crate::fields::borrowed;
-use crate::options::{core_options, layerkit_remove_options, layerkit_save_options, layerkit_unpack_options};
+use crate::object::core_options;
+use crate::options::{layerkit_remove_options, layerkit_save_options, layerkit_unpack_options};
 use crate::outcome::{c_string, done, give_json, release};
+use crate::registry_options::layerkit_push_options;
 use crate::stream::{core_target, layerkit_target};
 use crate::task::{core_task, layerkit_task};
 
@@ -177,6 +179,24 @@ pub unsafe extern "C" fn layerkit_image_save(
         let (target, options, task) = (core_target(target)?, core_options(options)?, core_task(task)?);
         image.engine.images_save(std::slice::from_ref(&image.summary.id), target, &options, &task)
     })
+}
+
+/// Pushes every name that it has now. `options` and `task` may be NULL. `*out` and errors as for `layerkit_images_push`;
+/// `invalid_argument` when it has no name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn layerkit_image_push(
+    image: *const layerkit_image,
+    options: *const layerkit_push_options,
+    task: *const layerkit_task,
+    out: *mut *mut c_char,
+) -> *mut layerkit_error {
+    // SAFETY: pointers are NULL or as documented.
+    unsafe {
+        give_json(out, || {
+            let image = given(image)?;
+            image.engine.image_push(&image.summary.id, &core_options(options)?, &core_task(task)?)
+        })
+    }
 }
 
 /// Unpacks its file system into a directory, which appears when it is whole. `options` and `task` may be NULL.

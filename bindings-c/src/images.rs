@@ -9,11 +9,13 @@ use crate::engine::{core_engine, layerkit_engine};
 use crate::error::layerkit_error;
 use crate::image::layerkit_image;
 use crate::image_list::layerkit_image_list;
+use crate::object::core_options;
 use crate::options::{
-    core_options, layerkit_build_options, layerkit_import_options, layerkit_list_options,
-    layerkit_load_options, layerkit_prune_options, layerkit_remove_options, layerkit_save_options,
+    layerkit_build_options, layerkit_import_options, layerkit_list_options, layerkit_load_options,
+    layerkit_prune_options, layerkit_remove_options, layerkit_save_options,
 };
 use crate::outcome::{done, give_json, give_object};
+use crate::registry_options::{layerkit_pull_options, layerkit_push_options, layerkit_search_options};
 use crate::stream::{core_source, core_target, layerkit_source, layerkit_target};
 use crate::task::{core_task, layerkit_task};
 
@@ -163,6 +165,74 @@ pub unsafe extern "C" fn layerkit_images_build(
             let engine = core_engine(engine)?;
             let built = engine.images_build(&core_options(options)?, &core_task(task)?)?;
             look_up(engine, &built.id)
+        })
+    }
+}
+
+/// Pulls an image, or with `all_tags` every tag of a repository. `options` and `task` may be NULL. `*out` has an image for each
+/// name that was pulled, in that order: one unless `all_tags` is set. Free it with `layerkit_image_list_free`. The events
+/// `pulled` tell the digests, and what is new. Atomic for each name: a failure leaves the name as it was. What a pull that was
+/// cut off left is taken up.
+///
+/// `unauthorized`, `denied`, `not_found`, `rate_limited`, `network` and `timeout` with `status`, `registry_code`, `host` and
+/// `repository`; `digest_mismatch` for bytes that are not what their digest says, and for another digest than `expect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn layerkit_images_pull(
+    engine: *const layerkit_engine,
+    name: *const c_char,
+    options: *const layerkit_pull_options,
+    task: *const layerkit_task,
+    out: *mut *mut layerkit_image_list,
+) -> *mut layerkit_error {
+    // SAFETY: pointers are NULL or as documented.
+    unsafe {
+        give_object(out, || {
+            let (engine, name) = (core_engine(engine)?, text("name", name)?);
+            let pulled = engine.images_pull(name, &core_options(options)?, &core_task(task)?)?;
+            let images = pulled.iter().map(|image| engine.images_get(&image.id));
+            Ok(layerkit_image_list::new(&engine, images.collect::<Result<_>>()?))
+        })
+    }
+}
+
+/// Pushes a name, or with `all_tags` every tag of a repository that is here. `options` and `task` may be NULL. `*out` is a JSON
+/// list of objects with `name`, `digest` (of the manifest or index that the registry has now) and `size` (bytes of that), one
+/// for each name; free it with `layerkit_string_free`. The manifest goes last: a failure leaves the registry's name as it was.
+///
+/// Errors as for `layerkit_images_pull`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn layerkit_images_push(
+    engine: *const layerkit_engine,
+    name: *const c_char,
+    options: *const layerkit_push_options,
+    task: *const layerkit_task,
+    out: *mut *mut c_char,
+) -> *mut layerkit_error {
+    // SAFETY: pointers are NULL or as documented.
+    unsafe {
+        give_json(out, || {
+            let (engine, name) = (core_engine(engine)?, text("name", name)?);
+            engine.images_push(name, &core_options(options)?, &core_task(task)?)
+        })
+    }
+}
+
+/// Searches Docker Hub, or the registry that the term begins with. `options` and `task` may be NULL. `*out` is a JSON list of
+/// objects with `index` (the registry), `name`, `description`, `star_count`, `is_official` and `is_automated`; free it with
+/// `layerkit_string_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn layerkit_images_search(
+    engine: *const layerkit_engine,
+    term: *const c_char,
+    options: *const layerkit_search_options,
+    task: *const layerkit_task,
+    out: *mut *mut c_char,
+) -> *mut layerkit_error {
+    // SAFETY: pointers are NULL or as documented.
+    unsafe {
+        give_json(out, || {
+            let (engine, term) = (core_engine(engine)?, text("term", term)?);
+            engine.images_search(term, &core_options(options)?, &core_task(task)?)
         })
     }
 }

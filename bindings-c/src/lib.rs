@@ -1,8 +1,9 @@
 //! The C interface of layerkit: translates arguments, calls the engine, translates what comes back. It decides nothing.
 //!
 //! One file for each noun of the interface, and what they share: `arguments` (pointers in), `outcome` (results and errors
-//! out), `options` (the option structs), `fields`. Types bear their C names. include/layerkit.h is generated from these
-//! sources, whose comments are the documentation for C: what is public here is said in C's words.
+//! out), `options` and `registry_options` (the option structs), `object` (what those become), `fields`. Types bear their C
+//! names. include/layerkit.h is generated from these sources, whose comments are the documentation for C: what is public here
+//! is said in C's words.
 #![allow(non_camel_case_types)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 // Every exported function has the same conditions, which the head of the header states once.
@@ -17,8 +18,11 @@ mod fields;
 mod image;
 mod image_list;
 mod images;
+mod object;
 mod options;
 mod outcome;
+mod registry;
+mod registry_options;
 mod stream;
 mod string;
 mod system;

@@ -1,13 +1,13 @@
-//! The option structs. Each becomes the JSON object that the core's option struct of the same name reads, so that names,
-//! defaults and what is allowed are the core's; what the caller left out is left out there too.
+//! The option structs of the engine and its store. Each becomes the JSON object that the core's option struct of the same
+//! name reads, so that names, defaults and what is allowed are the core's; what the caller left out is left out there too.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 
 use layerkit::Result;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
-use crate::arguments::{Versioned, array, invalid, optional_text, text, texts, versioned};
+use crate::arguments::Versioned;
+use crate::object::{Object, Options};
 
 /// A key and its value: an element of arrays of build arguments, labels and filters.
 #[derive(Clone, Copy)]
@@ -36,6 +36,40 @@ pub struct layerkit_engine_options {
     pub limit_ratio: u64,
     /// Most bytes in the path of one entry; 0: the default.
     pub limit_path_length: u64,
+    /// Registries, `host[:port]`, that may be spoken to by plain HTTP and whose certificates are not checked. Loopback
+    /// addresses need not be named.
+    pub registry_insecure: *const *const c_char,
+    /// How many `registry_insecure` there are.
+    pub registry_insecure_count: usize,
+    /// URLs of mirrors of Docker Hub, in the order they are tried. Other registries have theirs in a `hosts.toml`.
+    pub registry_mirrors: *const *const c_char,
+    /// How many `registry_mirrors` there are.
+    pub registry_mirrors_count: usize,
+    /// Files of certificate authorities (PEM) that are trusted beside the system's.
+    pub registry_ca_files: *const *const c_char,
+    /// How many `registry_ca_files` there are.
+    pub registry_ca_files_count: usize,
+    /// Folders with a folder for each registry: Docker's `ca.crt`, `client.cert` and `client.key`, containerd's
+    /// `hosts.toml`. NULL: `/etc/docker/certs.d`, `/etc/containers/certs.d`, `/etc/containerd/certs.d`. An array without
+    /// elements that is not NULL: none.
+    pub registry_certs_dirs: *const *const c_char,
+    /// How many `registry_certs_dirs` there are.
+    pub registry_certs_dirs_count: usize,
+    /// The folder of Docker's `config.json`. NULL: `DOCKER_CONFIG` of the environment, else `~/.docker`.
+    pub registry_docker_config: *const c_char,
+    /// The proxy of every request to a registry, `http://…` or `socks5://…`; an empty string: no proxy. NULL: what
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment say.
+    pub registry_proxy: *const c_char,
+    /// Milliseconds without a byte after which a request has failed with `timeout`; 0: the default.
+    pub registry_timeout_ms: u64,
+    /// Milliseconds after which a connection that does not come about has failed; 0: the default.
+    pub registry_connect_timeout_ms: u64,
+    /// Non-zero: `registry_retries` is set. Otherwise the default counts.
+    pub has_registry_retries: u8,
+    /// How often a request that may be made again is, before it has failed.
+    pub registry_retries: u32,
+    /// How many layers are transferred at once, 1 to 64; 0: the default.
+    pub registry_concurrency: u32,
 }
 
 /// Which images a list shows.
@@ -186,121 +220,11 @@ pub struct layerkit_verify_options {
     pub repair: u8,
 }
 
-/// An option struct, as the fields of the core's.
-pub trait Options: Versioned {
-    /// Fills in what the caller set.
-    ///
-    /// # Safety
-    /// Pointers in it are NULL or valid, as the struct's documentation says.
-    unsafe fn describe(&self, object: &mut Object) -> Result<()>;
-}
-
-/// The core's options for the caller's struct; its defaults for NULL.
-///
-/// # Safety
-/// `options` is NULL or a struct of the caller's whose pointers are NULL or valid.
-pub unsafe fn core_options<O: Options, T: DeserializeOwned>(options: *const O) -> Result<T> {
-    let mut object = Object(Map::new());
-    // SAFETY: as the caller promises.
-    unsafe {
-        if let Some(given) = versioned("options", options)? {
-            given.describe(&mut object)?;
-        }
-    }
-    serde_json::from_value(Value::Object(object.0)).map_err(|wrong| invalid(format!("options: {wrong}")))
-}
-
-/// The JSON object on its way. Strings are read when they are added, so the methods share one condition: pointers are NULL
-/// or valid.
-pub struct Object(Map<String, Value>);
-
-impl Object {
-    fn flag(&mut self, key: &str, value: u8) {
-        self.0.insert(key.to_owned(), Value::Bool(value != 0));
-    }
-
-    fn epoch(&mut self, has: u8, seconds: i64) {
-        if has != 0 {
-            self.0.insert("source_date_epoch".to_owned(), seconds.into());
-        }
-    }
-
-    /// # Safety
-    /// `value` is NULL or a string.
-    unsafe fn text(&mut self, key: &str, value: *const c_char) -> Result<()> {
-        // SAFETY: as the caller promises.
-        if let Some(value) = unsafe { optional_text(&format!("options->{key}"), value) }? {
-            self.0.insert(key.to_owned(), value.into());
-        }
-        Ok(())
-    }
-
-    /// # Safety
-    /// `values` is NULL or an array of `count` strings.
-    unsafe fn texts(&mut self, key: &str, values: *const *const c_char, count: usize) -> Result<()> {
-        // SAFETY: as the caller promises.
-        let values = unsafe { texts(&format!("options->{key}"), values, count) }?;
-        self.0.insert(key.to_owned(), values.into());
-        Ok(())
-    }
-
-    /// Calls `add` with each key and value of an array of pairs.
-    ///
-    /// # Safety
-    /// `pairs` is NULL or an array of `count` pairs of strings.
-    unsafe fn pairs(
-        &mut self,
-        key: &str,
-        pairs: *const layerkit_pair,
-        count: usize,
-        add: impl Fn(&mut Map<String, Value>, &str, &str),
-    ) -> Result<()> {
-        let name = format!("options->{key}");
-        let mut map = Map::new();
-        // SAFETY: as the caller promises.
-        for pair in unsafe { array(&name, pairs, count) }? {
-            // SAFETY: the same.
-            let (pair_key, value) = unsafe {
-                (text(&format!("{name}->key"), pair.key)?, text(&format!("{name}->value"), pair.value)?)
-            };
-            add(&mut map, pair_key, value);
-        }
-        self.0.insert(key.to_owned(), map.into());
-        Ok(())
-    }
-
-    /// Pairs as a map; of a key that comes twice, the last counts.
-    ///
-    /// # Safety
-    /// As for [`Object::pairs`].
-    unsafe fn map(&mut self, key: &str, pairs: *const layerkit_pair, count: usize) -> Result<()> {
-        // SAFETY: the caller's promise is the same.
-        unsafe {
-            self.pairs(key, pairs, count, |map, key, value| {
-                map.insert(key.to_owned(), value.into());
-            })
-        }
-    }
-
-    /// Pairs as a map of lists.
-    ///
-    /// # Safety
-    /// As for [`Object::pairs`].
-    unsafe fn lists(&mut self, key: &str, pairs: *const layerkit_pair, count: usize) -> Result<()> {
-        // SAFETY: the caller's promise is the same.
-        unsafe {
-            self.pairs(key, pairs, count, |map, key, value| {
-                let list = map.entry(key).or_insert_with(|| Value::Array(Vec::new()));
-                if let Value::Array(values) = list {
-                    values.push(value.into());
-                }
-            })
-        }
-    }
-}
-
 // SAFETY: every struct here is repr(C) and begins with its size, and zero is valid for every other field.
-unsafe impl Versioned for layerkit_engine_options {}
+unsafe impl Versioned for layerkit_engine_options {
+    // It grew by the fields of registries.
+    const FIRST: usize = offset_of!(Self, registry_insecure);
+}
 // SAFETY: as above.
 unsafe impl Versioned for layerkit_list_options {}
 // SAFETY: as above.
@@ -322,20 +246,42 @@ unsafe impl Versioned for layerkit_verify_options {}
 
 impl Options for layerkit_engine_options {
     unsafe fn describe(&self, object: &mut Object) -> Result<()> {
-        let limits = [
-            ("entries", self.limit_entries),
-            ("layer_size", self.limit_layer_size),
-            ("ratio", self.limit_ratio),
-            ("path_length", self.limit_path_length),
-        ];
-        let set: Map<String, Value> = limits
-            .into_iter()
-            .filter(|(_, limit)| *limit != 0)
-            .map(|(name, limit)| (name.to_owned(), limit.into()))
-            .collect();
-        object.0.insert("limits".to_owned(), set.into());
+        object.group("limits", "limit_", |limits| {
+            limits.number("entries", self.limit_entries);
+            limits.number("layer_size", self.limit_layer_size);
+            limits.number("ratio", self.limit_ratio);
+            limits.number("path_length", self.limit_path_length);
+            Ok(())
+        })?;
         // SAFETY: as the caller promises.
-        unsafe { object.text("root", self.root) }
+        unsafe {
+            object.group("registry", "registry_", |registry| self.describe_registry(registry))?;
+            object.text("root", self.root)
+        }
+    }
+}
+
+impl layerkit_engine_options {
+    /// The fields that begin with `registry_`.
+    ///
+    /// # Safety
+    /// As for [`Options::describe`].
+    unsafe fn describe_registry(&self, registry: &mut Object) -> Result<()> {
+        registry.number("timeout_ms", self.registry_timeout_ms);
+        registry.number("connect_timeout_ms", self.registry_connect_timeout_ms);
+        registry.number_with("retries", self.has_registry_retries, self.registry_retries);
+        registry.number("concurrency", self.registry_concurrency);
+        // SAFETY: as the caller promises.
+        unsafe {
+            registry.texts("insecure", self.registry_insecure, self.registry_insecure_count)?;
+            registry.texts("mirrors", self.registry_mirrors, self.registry_mirrors_count)?;
+            registry.texts("ca_files", self.registry_ca_files, self.registry_ca_files_count)?;
+            if !self.registry_certs_dirs.is_null() || self.registry_certs_dirs_count != 0 {
+                registry.texts("certs_dirs", self.registry_certs_dirs, self.registry_certs_dirs_count)?;
+            }
+            registry.text("docker_config", self.registry_docker_config)?;
+            registry.text("proxy", self.registry_proxy)
+        }
     }
 }
 
@@ -352,7 +298,7 @@ impl Options for layerkit_list_options {
 
 impl Options for layerkit_import_options {
     unsafe fn describe(&self, object: &mut Object) -> Result<()> {
-        object.epoch(self.has_source_date_epoch, self.source_date_epoch);
+        object.number_with("source_date_epoch", self.has_source_date_epoch, self.source_date_epoch);
         // SAFETY: as the caller promises.
         unsafe {
             object.text("name", self.name)?;
@@ -397,7 +343,7 @@ impl Options for layerkit_prune_options {
 impl Options for layerkit_build_options {
     unsafe fn describe(&self, object: &mut Object) -> Result<()> {
         object.flag("no_cache", self.no_cache);
-        object.epoch(self.has_source_date_epoch, self.source_date_epoch);
+        object.number_with("source_date_epoch", self.has_source_date_epoch, self.source_date_epoch);
         // SAFETY: as the caller promises.
         unsafe {
             object.text("path", self.path)?;

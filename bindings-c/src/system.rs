@@ -4,7 +4,8 @@ use std::ffi::c_char;
 
 use crate::engine::{core_engine, layerkit_engine};
 use crate::error::layerkit_error;
-use crate::options::{core_options, layerkit_prune_options, layerkit_verify_options};
+use crate::object::core_options;
+use crate::options::{layerkit_prune_options, layerkit_verify_options};
 use crate::outcome::give_json;
 use crate::task::{core_task, layerkit_task};
 

@@ -88,6 +88,49 @@ static void a_larger_struct_is_taken_while_what_is_new_in_it_is_zero(void) {
     CHECK(engine == NULL);
 }
 
+static void a_struct_of_an_older_header_ends_before_registries(void) {
+    layerkit_engine_options options = LAYERKIT_ENGINE_OPTIONS_INIT;
+    layerkit_engine *engine = NULL;
+    options.root = in_folder("store");
+    options.registry_mirrors_count = 7; /* behind the end, so not read */
+    options.size = offsetof(layerkit_engine_options, registry_insecure);
+    GOOD(layerkit_engine_open(&options, &engine));
+    layerkit_engine_free(engine);
+    engine = NULL;
+    options.size--;
+    FAILS(layerkit_engine_open(&options, &engine), LAYERKIT_ERROR_INVALID_ARGUMENT, "_INIT");
+    CHECK(engine == NULL);
+}
+
+static void settings_of_registries_are_read(void) {
+    const char *names[] = {"one.example:5000", "two.example"}, *broken = "\xff";
+    layerkit_engine_options options = LAYERKIT_ENGINE_OPTIONS_INIT;
+    layerkit_engine *engine = NULL;
+    options.root = in_folder("store");
+    options.registry_insecure = names;
+    options.registry_insecure_count = 2;
+    options.registry_certs_dirs = names;
+    options.registry_docker_config = folder;
+    options.registry_proxy = "";
+    options.registry_timeout_ms = 1000;
+    options.registry_connect_timeout_ms = 1000;
+    options.has_registry_retries = 1;
+    options.registry_concurrency = 2;
+    GOOD(layerkit_engine_open(&options, &engine));
+    layerkit_engine_free(engine);
+    engine = NULL;
+    options.registry_mirrors_count = 1;
+    FAILS(layerkit_engine_open(&options, &engine), LAYERKIT_ERROR_INVALID_ARGUMENT, "options->registry_mirrors is NULL");
+    options.registry_mirrors = &broken;
+    FAILS(layerkit_engine_open(&options, &engine), LAYERKIT_ERROR_INVALID_ARGUMENT, "options->registry_mirrors is not UTF-8");
+    options.registry_mirrors = NULL;
+    options.registry_mirrors_count = 0;
+    options.registry_certs_dirs = NULL;
+    options.registry_certs_dirs_count = 1;
+    FAILS(layerkit_engine_open(&options, &engine), LAYERKIT_ERROR_INVALID_ARGUMENT, "options->registry_certs_dirs is NULL");
+    CHECK(engine == NULL);
+}
+
 static void limits_reach_the_engine(void) {
     layerkit_engine_options options = LAYERKIT_ENGINE_OPTIONS_INIT;
     layerkit_source source = LAYERKIT_SOURCE_PATH(hello_tar());
@@ -149,6 +192,8 @@ int main(void) {
     TEST(a_string_has_to_be_utf8);
     TEST(a_struct_without_its_size_is_refused);
     TEST(a_larger_struct_is_taken_while_what_is_new_in_it_is_zero);
+    TEST(a_struct_of_an_older_header_ends_before_registries);
+    TEST(settings_of_registries_are_read);
     TEST(limits_reach_the_engine);
     TEST(a_forked_process_is_told_to_open_its_own);
     TEST(threads_share_an_engine);

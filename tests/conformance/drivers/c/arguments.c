@@ -6,13 +6,13 @@
 #include "driver.h"
 
 /* What a field of an option struct takes. */
-enum kind { TEXT, FLAG, NUMBER, EPOCH, TEXTS, MAP, LISTS };
+enum kind { TEXT, FLAG, NUMBER, COUNT, SET_COUNT, EPOCH, TEXTS, MAP, LISTS, AUTH };
 
 struct field {
     const char *key;
     enum kind kind;
     size_t at;
-    /* Where the count of an array is, or the flag that says that the epoch is set. */
+    /* Where the count of an array is, or the flag that says that an epoch or a count (SET_COUNT) is set. */
     size_t beside;
 };
 
@@ -70,12 +70,30 @@ static void fill_pairs(struct request *request, json_t *value, const layerkit_pa
     }
 }
 
+static bool fill_from(struct request *request, json_t *values, const struct field *fields, void *options);
+
+static const layerkit_auth *auth_of(struct request *request, json_t *value) {
+    static const struct field fields[] = {
+        {"username", TEXT, offsetof(layerkit_auth, username), 0},
+        {"password", TEXT, offsetof(layerkit_auth, password), 0},
+        {"identity_token", TEXT, offsetof(layerkit_auth, identity_token), 0},
+        {"registry_token", TEXT, offsetof(layerkit_auth, registry_token), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    layerkit_auth *auth = keep(request, sizeof *auth);
+    *auth = (layerkit_auth)LAYERKIT_AUTH_INIT;
+    fill_from(request, value, fields, auth);
+    return auth;
+}
+
 static void fill_one(struct request *request, const struct field *field, json_t *value, char *options) {
     void *at = options + field->at, *beside = options + field->beside;
     switch (field->kind) {
     case TEXT: *(const char **)at = text_of(request, field->key, value); break;
     case FLAG: *(uint8_t *)at = json_is_true(value); break;
     case NUMBER: *(uint64_t *)at = (uint64_t)json_integer_value(value); break;
+    case SET_COUNT: *(uint8_t *)beside = 1; /* fall through */
+    case COUNT: *(uint32_t *)at = (uint32_t)json_integer_value(value); break;
     case EPOCH:
         *(int64_t *)at = json_integer_value(value);
         *(uint8_t *)beside = 1;
@@ -83,6 +101,7 @@ static void fill_one(struct request *request, const struct field *field, json_t 
     case TEXTS: fill_texts(request, field->key, value, at, beside); break;
     case MAP:
     case LISTS: fill_pairs(request, value, at, beside); break;
+    case AUTH: *(const layerkit_auth **)at = auth_of(request, value); break;
     }
 }
 
@@ -92,19 +111,23 @@ static bool fits(enum kind kind, const json_t *value) {
     case TEXT: return json_is_string(value);
     case FLAG: return json_is_boolean(value);
     case NUMBER:
+    case COUNT:
+    case SET_COUNT:
     case EPOCH: return json_is_integer(value);
     case TEXTS: return json_is_array(value);
     case MAP:
-    case LISTS: return json_is_object(value);
+    case LISTS:
+    case AUTH: return json_is_object(value);
     }
     return false;
 }
 
-static bool fill(struct request *request, const struct field *fields, void *options) {
+/* Fills a struct with the members of an object, and says whether there were any. */
+static bool fill_from(struct request *request, json_t *values, const struct field *fields, void *options) {
     const char *key;
     json_t *value;
     bool any = false;
-    json_object_foreach(request->args, key, value) {
+    json_object_foreach(values, key, value) {
         const struct field *field = fields;
         if (json_is_null(value)) continue;
         while (field->key && strcmp(field->key, key)) field++;
@@ -118,25 +141,50 @@ static bool fill(struct request *request, const struct field *fields, void *opti
     return any;
 }
 
+static bool fill(struct request *request, const struct field *fields, void *options) {
+    return fill_from(request, request->args, fields, options);
+}
+
+/* The same with an object within the arguments, which is taken out. */
+static bool fill_group(struct request *request, const char *name, const struct field *fields, void *options) {
+    json_t *group = json_incref(json_object_get(request->args, name));
+    if (group && !json_is_object(group)) trouble(request, "argument %s is no object", name);
+    json_object_del(request->args, name);
+    bool any = fill_from(request, group, fields, options);
+    json_decref(group);
+    return any;
+}
+
 void fill_nothing(struct request *request) {
     static const struct field none[] = {{NULL, TEXT, 0, 0}};
     fill(request, none, NULL);
 }
 
 bool fill_engine(struct request *request, layerkit_engine_options *options) {
-    static const struct field fields[] = {
-        {"root", TEXT, AT(engine, root), 0},
+    static const struct field fields[] = {{"root", TEXT, AT(engine, root), 0}, {NULL, TEXT, 0, 0}};
+    static const struct field limits[] = {
         {"entries", NUMBER, AT(engine, limit_entries), 0},
         {"layer_size", NUMBER, AT(engine, limit_layer_size), 0},
         {"ratio", NUMBER, AT(engine, limit_ratio), 0},
         {"path_length", NUMBER, AT(engine, limit_path_length), 0},
         {NULL, TEXT, 0, 0},
     };
-    json_t *limits = json_incref(json_object_get(request->args, "limits"));
-    json_object_del(request->args, "limits");
-    json_object_update(request->args, limits);
-    json_decref(limits);
-    return fill(request, fields, options);
+    static const struct field registry[] = {
+        {"insecure", TEXTS, AT(engine, registry_insecure), AT(engine, registry_insecure_count)},
+        {"mirrors", TEXTS, AT(engine, registry_mirrors), AT(engine, registry_mirrors_count)},
+        {"ca_files", TEXTS, AT(engine, registry_ca_files), AT(engine, registry_ca_files_count)},
+        {"certs_dirs", TEXTS, AT(engine, registry_certs_dirs), AT(engine, registry_certs_dirs_count)},
+        {"docker_config", TEXT, AT(engine, registry_docker_config), 0},
+        {"proxy", TEXT, AT(engine, registry_proxy), 0},
+        {"timeout_ms", NUMBER, AT(engine, registry_timeout_ms), 0},
+        {"connect_timeout_ms", NUMBER, AT(engine, registry_connect_timeout_ms), 0},
+        {"retries", SET_COUNT, AT(engine, registry_retries), AT(engine, has_registry_retries)},
+        {"concurrency", COUNT, AT(engine, registry_concurrency), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    bool any = fill_group(request, "limits", limits, options);
+    any = fill_group(request, "registry", registry, options) || any;
+    return fill(request, fields, options) || any;
 }
 
 bool fill_list(struct request *request, layerkit_list_options *options) {
@@ -216,5 +264,96 @@ bool fill_unpack(struct request *request, layerkit_unpack_options *options) {
 
 bool fill_verify(struct request *request, layerkit_verify_options *options) {
     static const struct field fields[] = {{"repair", FLAG, AT(verify, repair), 0}, {NULL, TEXT, 0, 0}};
+    return fill(request, fields, options);
+}
+
+bool fill_pull(struct request *request, layerkit_pull_options *options) {
+    static const struct field fields[] = {
+        {"platform", TEXT, AT(pull, platform), 0},
+        {"all_tags", FLAG, AT(pull, all_tags), 0},
+        {"all_platforms", FLAG, AT(pull, all_platforms), 0},
+        {"expect", TEXT, AT(pull, expect), 0},
+        {"concurrency", COUNT, AT(pull, concurrency), 0},
+        {"auth", AUTH, AT(pull, auth), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_push(struct request *request, layerkit_push_options *options) {
+    static const struct field fields[] = {
+        {"platform", TEXT, AT(push, platform), 0},
+        {"all_tags", FLAG, AT(push, all_tags), 0},
+        {"concurrency", COUNT, AT(push, concurrency), 0},
+        {"chunk_size", NUMBER, AT(push, chunk_size), 0},
+        {"auth", AUTH, AT(push, auth), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_search(struct request *request, layerkit_search_options *options) {
+    static const struct field fields[] = {
+        {"limit", COUNT, AT(search, limit), 0},
+        {"filters", LISTS, AT(search, filters), AT(search, filters_count)},
+        {"auth", AUTH, AT(search, auth), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_login(struct request *request, layerkit_login_options *options) {
+    static const struct field fields[] = {
+        {"username", TEXT, AT(login, username), 0},
+        {"password", TEXT, AT(login, password), 0},
+        {"identity_token", TEXT, AT(login, identity_token), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_registry(struct request *request, layerkit_registry_options *options) {
+    static const struct field fields[] = {{"auth", AUTH, AT(registry, auth), 0}, {NULL, TEXT, 0, 0}};
+    return fill(request, fields, options);
+}
+
+bool fill_tags(struct request *request, layerkit_tags_options *options) {
+    static const struct field fields[] = {
+        {"limit", COUNT, AT(tags, limit), 0},
+        {"last", TEXT, AT(tags, last), 0},
+        {"auth", AUTH, AT(tags, auth), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_manifest(struct request *request, layerkit_manifest_options *options) {
+    static const struct field fields[] = {
+        {"platform", TEXT, AT(manifest, platform), 0},
+        {"auth", AUTH, AT(manifest, auth), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_referrers(struct request *request, layerkit_referrers_options *options) {
+    static const struct field fields[] = {
+        {"artifact_type", TEXT, AT(referrers, artifact_type), 0},
+        {"auth", AUTH, AT(referrers, auth), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_copy(struct request *request, layerkit_copy_options *options) {
+    static const struct field fields[] = {
+        {"platform", TEXT, AT(copy, platform), 0},
+        {"referrers", FLAG, AT(copy, referrers), 0},
+        {"concurrency", COUNT, AT(copy, concurrency), 0},
+        {"chunk_size", NUMBER, AT(copy, chunk_size), 0},
+        {"source_auth", AUTH, AT(copy, source_auth), 0},
+        {"destination_auth", AUTH, AT(copy, destination_auth), 0},
+        {NULL, TEXT, 0, 0},
+    };
     return fill(request, fields, options);
 }

@@ -17,7 +17,7 @@ struct request {
     /* Why the driver could not do what was asked, or empty: an answer with code `driver`. */
     char trouble[256];
     /* Memory that option structs point to. */
-    void *memory[32];
+    void *memory[64];
     int memory_count;
 };
 
@@ -44,6 +44,15 @@ bool fill_prune(struct request *request, layerkit_prune_options *options);
 bool fill_build(struct request *request, layerkit_build_options *options);
 bool fill_unpack(struct request *request, layerkit_unpack_options *options);
 bool fill_verify(struct request *request, layerkit_verify_options *options);
+bool fill_pull(struct request *request, layerkit_pull_options *options);
+bool fill_push(struct request *request, layerkit_push_options *options);
+bool fill_search(struct request *request, layerkit_search_options *options);
+bool fill_login(struct request *request, layerkit_login_options *options);
+bool fill_registry(struct request *request, layerkit_registry_options *options);
+bool fill_tags(struct request *request, layerkit_tags_options *options);
+bool fill_manifest(struct request *request, layerkit_manifest_options *options);
+bool fill_referrers(struct request *request, layerkit_referrers_options *options);
+bool fill_copy(struct request *request, layerkit_copy_options *options);
 /* For operations without options: nothing may be left of `args`. */
 void fill_nothing(struct request *request);
 
@@ -77,8 +86,27 @@ struct watch {
 void begin_watch(struct request *request, struct watch *watch);
 void end_watch(struct watch *watch);
 
+/* A report as a JSON value; the text is freed. */
+json_t *report(char *text);
+/* Looks up the image that the argument `image` names; what is got is let go of. */
+layerkit_error *get(struct request *request, layerkit_image **image);
+void let_go(layerkit_image *image);
+
+typedef layerkit_error *(*prune)(const layerkit_engine *, const layerkit_prune_options *, const layerkit_task *, char **);
+/* Prunes with this function. */
+layerkit_error *prune_with(struct request *request, json_t **ok, prune call);
+
 /* Calls an operation; its result goes to `ok`. */
 typedef layerkit_error *(*operation)(struct request *request, json_t **ok);
+
+/* A line of a table of operations, whose last line has no name. */
+struct entry {
+    const char *name;
+    operation call;
+};
+
+extern const struct entry images_operations[], image_operations[], registry_operations[], system_operations[];
+
 operation find_operation(const char *name);
 json_t *operation_names(void);
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerkit::{Engine, Task};
+use layerkit::{Engine, ImageSummary, Result as LibraryResult, Task};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -21,12 +21,24 @@ pub const NAMES: &[&str] = &[
     "images_remove",
     "images_prune",
     "images_build",
+    "images_pull",
+    "images_push",
+    "images_search",
     "image_tag",
     "image_history",
     "image_inspect",
     "image_save",
+    "image_push",
     "image_unpack",
     "image_remove",
+    "registry_login",
+    "registry_logout",
+    "registry_ping",
+    "registry_tags",
+    "registry_manifest",
+    "registry_referrers",
+    "registry_copy",
+    "registry_delete",
     "system_info",
     "system_df",
     "system_verify",
@@ -54,6 +66,10 @@ impl Args {
             Some(key) => Err(Failure::Driver(format!("unknown argument {key:?}"))),
         }
     }
+}
+
+fn id_and_tags(image: &ImageSummary) -> Value {
+    json!({ "id": image.id, "tags": image.tags })
 }
 
 /// Calls `op` on `engine`.
@@ -92,6 +108,21 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
         }
         "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
         "images_build" => Ok(json!(engine.images_build(&args.options()?, task)?)),
+        "images_pull" => {
+            let name: String = args.take("name")?;
+            let pulled = engine.images_pull(&name, &args.options()?, task)?;
+            let images = pulled.iter().map(|image| engine.images_get(&image.id));
+            let images = images.collect::<LibraryResult<Vec<_>>>()?;
+            Ok(images.iter().map(id_and_tags).collect())
+        }
+        "images_push" => {
+            let name: String = args.take("name")?;
+            Ok(json!(engine.images_push(&name, &args.options()?, task)?))
+        }
+        "images_search" => {
+            let term: String = args.take("term")?;
+            Ok(json!(engine.images_search(&term, &args.options()?, task)?))
+        }
         "image_tag" => {
             let (image, name): (String, String) = (args.take("image")?, args.take("name")?);
             args.none_left()?;
@@ -107,10 +138,47 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
             args.none_left()?;
             Ok(engine.image_inspect(&image)?)
         }
+        "image_push" => {
+            let image: String = args.take("image")?;
+            Ok(json!(engine.image_push(&image, &args.options()?, task)?))
+        }
         "image_unpack" => {
             let image: String = args.take("image")?;
             let directory: PathBuf = args.take("directory")?;
             Ok(json!(engine.image_unpack(&image, &directory, &args.options()?, task)?))
+        }
+        "registry_login" => {
+            let server: String = args.take("server")?;
+            Ok(json!(engine.registry_login(&server, &args.options()?, task)?))
+        }
+        "registry_logout" => {
+            let server: String = args.take("server")?;
+            args.none_left()?;
+            Ok(json!(engine.registry_logout(&server, task)?))
+        }
+        "registry_ping" => {
+            let server: String = args.take("server")?;
+            Ok(json!(engine.registry_ping(&server, &args.options()?, task)?))
+        }
+        "registry_tags" => {
+            let repository: String = args.take("repository")?;
+            Ok(json!(engine.registry_tags(&repository, &args.options()?, task)?))
+        }
+        "registry_manifest" => {
+            let name: String = args.take("name")?;
+            Ok(json!(engine.registry_manifest(&name, &args.options()?, task)?))
+        }
+        "registry_referrers" => {
+            let name: String = args.take("name")?;
+            Ok(json!(engine.registry_referrers(&name, &args.options()?, task)?))
+        }
+        "registry_copy" => {
+            let (source, destination): (String, String) = (args.take("source")?, args.take("destination")?);
+            Ok(json!(engine.registry_copy(&source, &destination, &args.options()?, task)?))
+        }
+        "registry_delete" => {
+            let name: String = args.take("name")?;
+            Ok(json!(engine.registry_delete(&name, &args.options()?, task)?))
         }
         "system_info" => {
             args.none_left()?;
