@@ -1,6 +1,6 @@
 //! The only reader of the environment, and the limits and defaults that come with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -111,6 +111,69 @@ pub const PROXY_ARGS: [&str; 10] = [
     "ALL_PROXY",
     "all_proxy",
 ];
+
+/// The proxies of requests by scheme, and the hosts that go past them, in the form of `NO_PROXY`.
+#[derive(Debug, Default)]
+pub struct Proxies {
+    /// For plain HTTP.
+    pub http: Option<String>,
+    /// For HTTPS.
+    pub https: Option<String>,
+    /// Hosts without a proxy.
+    pub none: Option<String>,
+}
+
+/// The proxy that was given for everything, none if it is empty, or what the environment says.
+pub fn proxies(given: Option<&str>) -> Proxies {
+    let either = |upper: &str, lower: &str| variable(lower).or_else(|| variable(upper));
+    match given {
+        Some("") => Proxies::default(),
+        Some(url) => Proxies { http: Some(url.to_owned()), https: Some(url.to_owned()), none: None },
+        None => {
+            let all = either("ALL_PROXY", "all_proxy");
+            Proxies {
+                http: either("HTTP_PROXY", "http_proxy").or_else(|| all.clone()),
+                https: either("HTTPS_PROXY", "https_proxy").or(all),
+                none: either("NO_PROXY", "no_proxy"),
+            }
+        }
+    }
+}
+
+/// Where credentials are kept.
+#[derive(Clone, Debug)]
+pub struct CredentialFiles {
+    /// Docker's `config.json`, which is read and written; `None` where there is no home to have one in.
+    pub docker: Option<PathBuf>,
+    /// podman's and skopeo's `auth.json`, which are read only, in this order.
+    pub containers: Vec<PathBuf>,
+}
+
+/// The files of credentials: Docker's in `given`, `DOCKER_CONFIG` or `~/.docker`; podman's in `REGISTRY_AUTH_FILE`, or else in
+/// `$XDG_RUNTIME_DIR/containers` (`/run/containers/UID`) and `~/.config/containers` (containers-auth.json(5)). A folder that was given is the only
+/// place.
+pub fn credential_files(given: Option<&Path>) -> CredentialFiles {
+    if let Some(folder) = given {
+        return CredentialFiles { docker: Some(folder.join("config.json")), containers: Vec::new() };
+    }
+    let home = variable("HOME").map(PathBuf::from);
+    let docker =
+        variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker")));
+    let containers = match variable("REGISTRY_AUTH_FILE") {
+        Some(file) => vec![PathBuf::from(file)],
+        None => {
+            let runtime = match variable("XDG_RUNTIME_DIR") {
+                Some(folder) => PathBuf::from(folder).join("containers"),
+                None => PathBuf::from(format!("/run/containers/{}", rustix::process::geteuid().as_raw())),
+            };
+            let config =
+                variable("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| Some(home?.join(".config")));
+            let folders = [Some(runtime), config.map(|config| config.join("containers"))];
+            folders.into_iter().flatten().map(|folder| folder.join("auth.json")).collect()
+        }
+    };
+    CredentialFiles { docker: docker.map(|folder| folder.join("config.json")), containers }
+}
 
 /// `SOURCE_DATE_EPOCH`, in seconds since 1970, if it is set (reproducible-builds.org, "SOURCE_DATE_EPOCH").
 pub fn source_date_epoch() -> Result<Option<i64>> {

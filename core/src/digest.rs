@@ -108,6 +108,11 @@ impl Hasher {
         self.length += bytes.len() as u64;
     }
 
+    /// How many there were.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// The digest of all of them, and how many there were.
     pub fn finish(self) -> (Digest, u64) {
         (Digest(self.sha256.finalize().into()), self.length)

@@ -13,7 +13,7 @@ use crate::config::{self, Limits, RegistryConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::Reference;
 use crate::registry::{
-    CopyOptions, CopyReport, LoginOptions, LoginReport, LogoutReport, ManifestOptions, ManifestReport,
+    self, CopyOptions, CopyReport, LoginOptions, LoginReport, LogoutReport, ManifestOptions, ManifestReport,
     PingReport, PullOptions, PulledImage, PushOptions, PushedImage, ReferrersOptions, RegistryOptions,
     SearchOptions, SearchResult, TagsOptions,
 };
@@ -49,6 +49,7 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     root: PathBuf,
+    registry: RegistryConfig,
     /// Operations under way hold a store of their own, so that closing never pulls it from under them.
     store: RwLock<Option<Arc<Store>>>,
 }
@@ -65,7 +66,8 @@ impl Engine {
         };
         let store = Store::open(&root, options.limits.clone())?;
         let root = store.root().to_owned();
-        Ok(Engine(Arc::new(Inner { root, store: RwLock::new(Some(Arc::new(store))) })))
+        let registry = options.registry.clone();
+        Ok(Engine(Arc::new(Inner { root, registry, store: RwLock::new(Some(Arc::new(store))) })))
     }
 
     fn store(&self) -> Result<Arc<Store>> {
@@ -153,15 +155,13 @@ impl Engine {
     /// `unauthorized`, `denied`, `not_found`, `rate_limited`, `network`, `timeout` with `status`, `registry_code`, `host` and
     /// `repository`; `digest_mismatch` for bytes that are not what their digest says; `unsupported` for schema 1.
     pub fn images_pull(&self, name: &str, options: &PullOptions, task: &Task) -> Result<Vec<PulledImage>> {
-        let _ = (name, options, self.store_for(task)?);
-        Err(pending())
+        registry::pull(&*self.store_for(task)?, &self.0.registry, name, options, task)
     }
 
     /// Pushes a name, or with `all_tags` every tag of a repository that is here. The manifest goes last: a failure leaves the
     /// registry's name as it was. The digest pushed is the digest stored.
     pub fn images_push(&self, name: &str, options: &PushOptions, task: &Task) -> Result<Vec<PushedImage>> {
-        let _ = (name, options, self.store_for(task)?);
-        Err(pending())
+        registry::push(&*self.store_for(task)?, &self.0.registry, name, options, task)
     }
 
     /// Searches Docker Hub, or the host that the term begins with.
@@ -171,38 +171,37 @@ impl Engine {
         options: &SearchOptions,
         task: &Task,
     ) -> Result<Vec<SearchResult>> {
-        let _ = (term, options, self.store_for(task)?);
-        Err(pending())
+        self.store_for(task)?;
+        registry::search(&self.0.registry, term, options, task)
     }
 
     /// Pushes every name that an image has; `invalid_argument` when it has none.
     pub fn image_push(&self, image: &str, options: &PushOptions, task: &Task) -> Result<Vec<PushedImage>> {
-        let _ = (image, options, self.store_for(task)?);
-        Err(pending())
+        registry::push_image(&*self.store_for(task)?, &self.0.registry, image, options, task)
     }
 
     /// Checks credentials with a registry and stores them where Docker does. An empty `server` is Docker Hub.
     pub fn registry_login(&self, server: &str, options: &LoginOptions, task: &Task) -> Result<LoginReport> {
-        let _ = (server, options, self.store_for(task)?);
-        Err(pending())
+        self.store_for(task)?;
+        registry::login(&self.0.registry, server, options, task)
     }
 
     /// Forgets the credentials of a registry. An empty `server` is Docker Hub. Idempotent.
     pub fn registry_logout(&self, server: &str, task: &Task) -> Result<LogoutReport> {
-        let _ = (server, self.store_for(task)?);
-        Err(pending())
+        self.store_for(task)?;
+        registry::logout(&self.0.registry, server, task)
     }
 
     /// Asks a registry whether it is there and speaks the distribution protocol. An empty `server` is Docker Hub.
     pub fn registry_ping(&self, server: &str, options: &RegistryOptions, task: &Task) -> Result<PingReport> {
-        let _ = (server, options, self.store_for(task)?);
-        Err(pending())
+        self.store_for(task)?;
+        registry::ping(&self.0.registry, server, options, task)
     }
 
     /// The tags of a repository, in the registry's order.
     pub fn registry_tags(&self, repository: &str, options: &TagsOptions, task: &Task) -> Result<Vec<String>> {
-        let _ = (repository, options, self.store_for(task)?);
-        Err(pending())
+        self.store_for(task)?;
+        registry::tags(&self.0.registry, repository, options, task)
     }
 
     /// A manifest or index, as the registry has it, checked against its digest.
@@ -212,8 +211,8 @@ impl Engine {
         options: &ManifestOptions,
         task: &Task,
     ) -> Result<ManifestReport> {
-        let _ = (name, options, self.store_for(task)?);
-        Err(pending())
+        self.store_for(task)?;
+        registry::manifest(&self.0.registry, name, options, task)
     }
 
     /// Descriptors of what refers to a manifest: by the referrers API, or the fallback tag where the registry has none.
@@ -223,8 +222,8 @@ impl Engine {
         options: &ReferrersOptions,
         task: &Task,
     ) -> Result<Vec<Descriptor>> {
-        let _ = (name, options, self.store_for(task)?);
-        Err(pending())
+        self.store_for(task)?;
+        registry::referrers(&self.0.registry, name, options, task)
     }
 
     /// Copies an image or a whole index from one name to another, without keeping it here: blobs stream from registry to
@@ -236,14 +235,14 @@ impl Engine {
         options: &CopyOptions,
         task: &Task,
     ) -> Result<CopyReport> {
-        let _ = (source, destination, options, self.store_for(task)?);
-        Err(pending())
+        self.store_for(task)?;
+        registry::copy(&self.0.registry, source, destination, options, task)
     }
 
     /// Deletes a tag, or by digest a manifest with all its tags. `unsupported` where the registry does not let that be.
     pub fn registry_delete(&self, name: &str, options: &RegistryOptions, task: &Task) -> Result<()> {
-        let _ = (name, options, self.store_for(task)?);
-        Err(pending())
+        self.store_for(task)?;
+        registry::delete(&self.0.registry, name, options, task)
     }
 
     /// Gives an image a name; one that another image has moves. Atomic.
@@ -251,8 +250,9 @@ impl Engine {
         let name = Reference::for_tagging(name)?;
         let store = self.store()?;
         store.db().write(|db| {
-            let (record, manifest, _) = store.manifest_of(db, image)?;
-            store.set_name(db, &name, record.id, manifest).map(drop)
+            let (record, manifest, old) = store.manifest_of(db, image)?;
+            let index = old.map(|old| store.index_of(db, &old)).transpose()?.flatten();
+            store.set_name(db, &name, record.id, manifest, index.map(|index| index.digest)).map(drop)
         })
     }
 
@@ -300,8 +300,4 @@ impl Engine {
     pub fn system_prune(&self, options: &PruneOptions, task: &Task) -> Result<PruneReport> {
         self.store_for(task)?.prune_system(options, task)
     }
-}
-
-fn pending() -> Error {
-    Error::new(ErrorKind::Unsupported, "not there yet")
 }

@@ -265,6 +265,11 @@ impl AtomicFile {
         Ok(AtomicFile { temporary, path: path.to_owned() })
     }
 
+    /// The same for a file that only its owner may read: mode 0600.
+    pub fn create_private(path: &Path) -> Result<Self> {
+        Ok(AtomicFile { temporary: temporary_file(parent(path), ".layerkit-")?, path: path.to_owned() })
+    }
+
     /// Gives it its name, replacing what was there. Not flushed: that is for who needs it to outlast the power.
     pub fn place(self) -> Result<()> {
         persist(self.temporary, &self.path)

@@ -32,6 +32,24 @@ impl Platform {
         };
         Platform { os: "linux".into(), architecture: architecture.into(), variant: String::new() }
     }
+
+    /// The same platform in the form in which two can be compared: `arm64/v8` is `arm64`, `arm` is `arm/v7`.
+    pub fn normal(&self) -> Platform {
+        let variant = match (self.architecture.as_str(), self.variant.as_str()) {
+            ("arm64", "v8") | ("amd64", "v1") => "",
+            ("arm", "") => "v7",
+            (_, variant) => variant,
+        };
+        Platform { variant: variant.to_owned(), ..self.clone() }
+    }
+
+    /// Whether what is for `other` runs here: the same, or a lower variant of the same architecture.
+    pub fn fits(&self, other: &Platform) -> bool {
+        let (mine, theirs) = (self.normal(), other.normal());
+        mine.os == theirs.os
+            && mine.architecture == theirs.architecture
+            && (theirs.variant.is_empty() || theirs.variant <= mine.variant)
+    }
 }
 
 impl FromStr for Platform {
@@ -84,6 +102,21 @@ impl fmt::Display for Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_platform_runs_what_is_for_itself_and_for_lower_variants() {
+        let fits = |one: &str, other: &str| {
+            one.parse::<Platform>().unwrap().fits(&other.parse::<Platform>().unwrap())
+        };
+        assert!(fits("linux/arm/v7", "linux/arm/v6") && !fits("linux/arm/v6", "linux/arm/v7"));
+        assert!(fits("linux/arm", "linux/arm/v7") && fits("linux/amd64", "linux/amd64"));
+        assert!(!fits("linux/amd64", "linux/amd64/v3") && !fits("linux/amd64", "windows/amd64"));
+        // As it stands in an index.
+        let written = Platform { os: "linux".into(), architecture: "arm64".into(), variant: "v8".into() };
+        assert!(
+            fits("linux/arm64", "linux/arm64") && "linux/arm64".parse::<Platform>().unwrap().fits(&written)
+        );
+    }
 
     #[test]
     fn other_names_of_a_platform_become_gos() {

@@ -58,6 +58,17 @@ impl Reference {
         self
     }
 
+    /// The same repository with this tag alone; `invalid_reference` when it is none.
+    pub fn with_tag(&self, tag: &str) -> Result<Self> {
+        format!("{}/{}:{tag}", self.host, self.path).parse()
+    }
+
+    /// The same repository with this digest alone.
+    #[must_use]
+    pub fn with_digest(&self, digest: Digest) -> Self {
+        Reference { tag: None, digest: Some(digest), ..self.clone() }
+    }
+
     /// A name for an image in the store: a digest is refused, a missing tag becomes `latest`.
     pub fn for_tagging(text: &str) -> Result<Self> {
         let reference: Reference = text.parse()?;
@@ -146,8 +157,13 @@ impl FromStr for Reference {
     }
 }
 
-/// The host, if the first component is one, and the rest.
-fn split_host(text: &str) -> (&str, &str) {
+/// Whether this is a host, with a port or without.
+pub fn is_host(text: &str) -> bool {
+    !text.is_empty() && valid_host(text)
+}
+
+/// The host, if the first component is one, or else that of Docker Hub; and the rest.
+pub fn split_host(text: &str) -> (&str, &str) {
     match text.split_once('/') {
         Some((first, rest))
             if first.contains(['.', ':'])

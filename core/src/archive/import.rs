@@ -63,13 +63,14 @@ pub fn import(store: &Store, source: Source, options: &ImportOptions, task: &Tas
         config,
         media_type: media_type::OCI_MANIFEST.into(),
         parent: None,
+        made: true,
     };
     task.check()?;
     let (id, moved) = store.db().write(|db| {
         store.add_layers(db, vec![(blob, layer)])?;
         let (id, manifest) = store.add_image(db, image)?;
         let moved = match &name {
-            Some(name) => store.set_name(db, name, id, manifest)?,
+            Some(name) => store.set_name(db, name, id, manifest, None)?,
             None => None,
         };
         Ok((id, moved))

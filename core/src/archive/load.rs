@@ -177,6 +177,7 @@ fn oci_image(contents: &Contents<'_>, found: OciManifest) -> Result<Found> {
             media_type: found.manifest.kind().to_owned(),
             manifest: found.bytes,
             parent: None,
+            made: false,
         },
         names: found.names,
     })
@@ -224,6 +225,7 @@ fn docker_images(contents: &mut Contents<'_>, bytes: &[u8], manifests: &[OciMani
                 manifest: spec::to_bytes(&manifest)?,
                 media_type: media_type::OCI_MANIFEST.into(),
                 parent,
+                made: true,
             },
         });
     }
@@ -318,7 +320,8 @@ fn commit(store: &Store, found: Vec<Found>, layers: Vec<Ingested>, task: &Task) 
             let (id, manifest) = store.add_image(db, found.image)?;
             let mut moved = Vec::new();
             for name in &found.names {
-                moved.extend(store.set_name(db, name, id, manifest)?.map(|old| (name.to_string(), old)));
+                moved
+                    .extend(store.set_name(db, name, id, manifest, None)?.map(|old| (name.to_string(), old)));
             }
             let tags: Vec<String> = found.names.iter().map(Reference::to_string).collect();
             loaded.push((LoadedImage { id: id.to_string(), tags }, moved));

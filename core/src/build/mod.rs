@@ -89,7 +89,7 @@ pub fn build(store: &Store, options: &BuildOptions, task: &Task) -> Result<Build
     task.check()?;
     store.db().write(|db| {
         for tag in &tags {
-            store.set_name(db, tag, id, manifest)?;
+            store.set_name(db, tag, id, manifest, None)?;
         }
         Ok(())
     })?;

@@ -78,7 +78,7 @@ impl Stage {
     pub fn tree(&mut self, store: &Store) -> Result<&mut Tree> {
         for (number, layer) in self.layers.iter().enumerate().skip(self.in_tree) {
             self.tree
-                .apply(number as u32, &store.toc(layer.diff_id)?)
+                .apply(number as u32, &store.toc(layer)?)
                 .context(|| format!("layer {}", layer.digest))?;
             self.in_tree = number + 1;
         }
@@ -243,6 +243,7 @@ impl Build<'_> {
             manifest: spec::to_bytes(&manifest)?,
             media_type: media_type::OCI_MANIFEST.into(),
             parent: stage.image.map(|(id, _)| id),
+            made: true,
         };
         self.task.check()?;
         let added = self.store.db().write(|db| {

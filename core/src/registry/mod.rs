@@ -1,9 +1,182 @@
 //! Registries: the distribution protocol (OCI distribution specification 1.1), credentials, mirrors, pull and push.
 
+mod auth;
+mod challenge;
+mod client;
+mod copy;
+mod credentials;
+mod download;
+mod failure;
+mod helper;
+mod hosts;
+mod http;
+mod login;
+mod manifests;
 mod options;
+mod pull;
+mod push;
+mod referrers;
+mod retry;
+mod runtime;
+mod search;
+mod tags;
+mod tls;
+mod upload;
 
 pub use options::{
     Auth, CopyOptions, CopyReport, LoginOptions, LoginReport, LogoutReport, ManifestOptions, ManifestReport,
     PingReport, PullOptions, PulledImage, PushOptions, PushedImage, ReferrersOptions, RegistryOptions,
     SearchOptions, SearchResult, TagsOptions,
 };
+
+use crate::config::RegistryConfig;
+use crate::error::{Error, ErrorKind, Result};
+use crate::reference::Reference;
+use crate::spec::Descriptor;
+use crate::store::Store;
+use crate::task::Task;
+use client::Client;
+use http::Http;
+
+/// Runs an operation with connections of its own.
+fn connected<T: Send>(
+    config: &RegistryConfig,
+    task: &Task,
+    work: impl FnOnce(&Http<'_>) -> Result<T> + Send,
+) -> Result<T> {
+    task.check()?;
+    runtime::run(task, |runtime| work(&Http::new(runtime, config)))
+}
+
+/// Pulls a name, or every tag of a repository. Atomic for each name.
+pub fn pull(
+    store: &Store,
+    config: &RegistryConfig,
+    name: &str,
+    options: &PullOptions,
+    task: &Task,
+) -> Result<Vec<PulledImage>> {
+    connected(config, task, |http| pull::pull(store, http, name, options))
+}
+
+/// Pushes a name, or every tag of a repository that is here.
+pub fn push(
+    store: &Store,
+    config: &RegistryConfig,
+    name: &str,
+    options: &PushOptions,
+    task: &Task,
+) -> Result<Vec<PushedImage>> {
+    connected(config, task, |http| push::push(store, http, name, options))
+}
+
+/// Pushes every name of an image.
+pub fn push_image(
+    store: &Store,
+    config: &RegistryConfig,
+    image: &str,
+    options: &PushOptions,
+    task: &Task,
+) -> Result<Vec<PushedImage>> {
+    connected(config, task, |http| push::push_image(store, http, image, options))
+}
+
+/// Searches Docker Hub, or the host that the term begins with.
+pub fn search(
+    config: &RegistryConfig,
+    term: &str,
+    options: &SearchOptions,
+    task: &Task,
+) -> Result<Vec<SearchResult>> {
+    connected(config, task, |http| search::search(http, term, options))
+}
+
+/// Checks credentials and stores them.
+pub fn login(
+    config: &RegistryConfig,
+    server: &str,
+    options: &LoginOptions,
+    task: &Task,
+) -> Result<LoginReport> {
+    connected(config, task, |http| login::login(http, server, options))
+}
+
+/// Forgets credentials.
+pub fn logout(config: &RegistryConfig, server: &str, task: &Task) -> Result<LogoutReport> {
+    connected(config, task, |http| login::logout(http, server))
+}
+
+/// Asks a registry whether it is there.
+pub fn ping(
+    config: &RegistryConfig,
+    server: &str,
+    options: &RegistryOptions,
+    task: &Task,
+) -> Result<PingReport> {
+    connected(config, task, |http| login::ping(http, server, options))
+}
+
+/// The tags of a repository.
+pub fn tags(
+    config: &RegistryConfig,
+    repository: &str,
+    options: &TagsOptions,
+    task: &Task,
+) -> Result<Vec<String>> {
+    let name: Reference = repository.parse()?;
+    if name.tag().is_some() || name.digest().is_some() {
+        return Err(Error::new(
+            ErrorKind::InvalidReference,
+            format!("{repository} has a tag or a digest: a repository is wanted"),
+        ));
+    }
+    connected(config, task, |http| tags::list(&Client::new(http, &name, options.auth.as_ref())?, options))
+}
+
+/// A manifest or index as the registry has it.
+pub fn manifest(
+    config: &RegistryConfig,
+    name: &str,
+    options: &ManifestOptions,
+    task: &Task,
+) -> Result<ManifestReport> {
+    let name = name.parse::<Reference>()?.with_default_tag();
+    connected(config, task, |http| {
+        let client = Client::new(http, &name, options.auth.as_ref())?;
+        manifests::report(&client, &name, options.platform.as_deref())
+    })
+}
+
+/// Descriptors of what refers to a manifest.
+pub fn referrers(
+    config: &RegistryConfig,
+    name: &str,
+    options: &ReferrersOptions,
+    task: &Task,
+) -> Result<Vec<Descriptor>> {
+    let name = name.parse::<Reference>()?.with_default_tag();
+    connected(config, task, |http| {
+        let client = Client::new(http, &name, options.auth.as_ref())?;
+        let digest = match name.digest() {
+            Some(digest) => digest,
+            None => manifests::get(&client, name.tag().unwrap_or_default())?.digest,
+        };
+        referrers::list(&client, digest, options.artifact_type.as_deref())
+    })
+}
+
+/// Copies from registry to registry.
+pub fn copy(
+    config: &RegistryConfig,
+    source: &str,
+    destination: &str,
+    options: &CopyOptions,
+    task: &Task,
+) -> Result<CopyReport> {
+    connected(config, task, |http| copy::copy(http, source, destination, options))
+}
+
+/// Deletes a tag or a manifest.
+pub fn delete(config: &RegistryConfig, name: &str, options: &RegistryOptions, task: &Task) -> Result<()> {
+    connected(config, task, |http| login::delete(http, name, options))
+}

@@ -6,9 +6,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Credentials given with a call. They beat everything that is stored. Never shown: `Debug` hides what is secret.
+/// Credentials given with a call. They beat everything that is stored. Never shown: neither `Debug` nor what is said of an object
+/// that does not fit has what is secret.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(try_from = "Value")]
 pub struct Auth {
     /// Name of the user.
     pub username: Option<String>,
@@ -18,6 +19,40 @@ pub struct Auth {
     pub identity_token: Option<String>,
     /// A bearer token that is sent as it is.
     pub registry_token: Option<String>,
+}
+
+/// Takes an object of texts apart, without ever quoting one.
+fn texts(value: Value, known: &[&str]) -> Result<impl FnMut(&str) -> Option<String>, String> {
+    let Value::Object(mut object) = value else { return Err("credentials are an object".into()) };
+    for (key, value) in &object {
+        if !known.contains(&key.as_str()) {
+            return Err(format!(
+                "unknown field `{key}` in credentials, expected one of {}",
+                known.join(", ")
+            ));
+        }
+        if !matches!(value, Value::String(_) | Value::Null) {
+            return Err(format!("`{key}` of credentials is not a text"));
+        }
+    }
+    Ok(move |key: &str| match object.remove(key) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    })
+}
+
+impl TryFrom<Value> for Auth {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let mut text = texts(value, &["username", "password", "identity_token", "registry_token"])?;
+        Ok(Auth {
+            username: text("username"),
+            password: text("password"),
+            identity_token: text("identity_token"),
+            registry_token: text("registry_token"),
+        })
+    }
 }
 
 impl fmt::Debug for Auth {
@@ -117,7 +152,7 @@ pub struct SearchResult {
 
 /// How to log in. Without a user name and an identity token, with what is stored.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(try_from = "Value")]
 pub struct LoginOptions {
     /// Name of the user.
     pub username: Option<String>,
@@ -125,6 +160,19 @@ pub struct LoginOptions {
     pub password: Option<String>,
     /// A refresh token in place of both.
     pub identity_token: Option<String>,
+}
+
+impl TryFrom<Value> for LoginOptions {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let mut text = texts(value, &["username", "password", "identity_token"])?;
+        Ok(LoginOptions {
+            username: text("username"),
+            password: text("password"),
+            identity_token: text("identity_token"),
+        })
+    }
 }
 
 impl fmt::Debug for LoginOptions {
@@ -256,4 +304,21 @@ pub struct CopyReport {
     pub existed: u64,
     /// Bytes of the blobs that were transferred.
     pub bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_secret_is_shown_neither_as_it_is_nor_when_it_does_not_fit() {
+        let auth: Auth = serde_json::from_str(r#"{"username": "me", "password": "hidden"}"#).unwrap();
+        assert_eq!(format!("{auth:?}"), "Auth { username: Some(\"me\"), .. }");
+        for bad in [r#""me:hidden""#, r#"{"password": ["hidden"]}"#, r#"{"pasword": "hidden"}"#] {
+            let error = serde_json::from_str::<Auth>(bad).unwrap_err().to_string();
+            assert!(!error.contains("hidden"), "{error}");
+            let error = serde_json::from_str::<LoginOptions>(bad).unwrap_err().to_string();
+            assert!(!error.contains("hidden"), "{error}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! costs one flush; the others are files, flushed and renamed into place before the row that makes them count.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, params};
@@ -16,24 +16,60 @@ use crate::fs;
 use crate::spec::DOCUMENT_LIMIT;
 
 /// Blobs of up to this many bytes live in the database.
-const INLINE_LIMIT: usize = 64 * 1024;
+pub(super) const INLINE_LIMIT: usize = 64 * 1024;
 
 /// Bytes between two flushes of a file that is being written.
 const FLUSH_EVERY: u64 = 64 << 20;
 
-enum Body {
+pub(super) enum Body {
     Inline(Vec<u8>),
     File(NamedTempFile),
 }
 
+/// Flushes a large file on a thread beside while it is written, so that the end does not wait for all of it.
+#[derive(Default)]
+pub(super) struct Flusher {
+    written: u64,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Flusher {
+    /// Takes note of bytes that were written to the file.
+    pub fn wrote(&mut self, file: &File, bytes: usize) -> io::Result<()> {
+        let before = self.written / FLUSH_EVERY;
+        self.written += bytes as u64;
+        let idle = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        if self.written / FLUSH_EVERY > before && idle {
+            self.join()?;
+            let file = file.try_clone()?;
+            let flush = std::thread::Builder::new().name("blob-flush".into());
+            self.thread = Some(flush.spawn(move || file.sync_data())?);
+        }
+        Ok(())
+    }
+
+    /// Waits for the flush that is under way.
+    pub fn join(&mut self) -> io::Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(io::Error::other("the thread that flushes a blob died")),
+        }
+    }
+}
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        // The blob is given up, and with it what its flush says; but no thread outlives the operation.
+        let _ = self.join();
+    }
+}
+
 /// A blob that is written: in memory while it is small, else in a temporary file. Dropped, it is gone.
-///
-/// A large file is flushed on a thread beside while it is written, so that the end does not wait for all of it.
 pub struct BlobWriter<'a> {
     store: &'a Store,
     body: Body,
-    written: u64,
-    flusher: Option<JoinHandle<io::Result<()>>>,
+    flusher: Flusher,
 }
 
 impl Write for BlobWriter<'_> {
@@ -51,15 +87,7 @@ impl Write for BlobWriter<'_> {
             Body::Inline(_) => Ok(0),
             Body::File(file) => {
                 let n = file.as_file_mut().write(bytes)?;
-                let before = self.written / FLUSH_EVERY;
-                self.written += n as u64;
-                let idle = self.flusher.as_ref().is_none_or(JoinHandle::is_finished);
-                if self.written / FLUSH_EVERY > before && idle {
-                    join(self.flusher.take())?;
-                    let file = file.as_file().try_clone()?;
-                    let flush = std::thread::Builder::new().name("blob-flush".into());
-                    self.flusher = Some(flush.spawn(move || file.sync_data())?);
-                }
+                self.flusher.wrote(file.as_file(), n)?;
                 Ok(n)
             }
         }
@@ -73,27 +101,12 @@ impl Write for BlobWriter<'_> {
 impl BlobWriter<'_> {
     /// Flushes it to the disk. The caller has hashed what it wrote.
     pub fn finish(mut self, digest: Digest, size: u64) -> Result<PendingBlob> {
-        let body = std::mem::replace(&mut self.body, Body::Inline(Vec::new()));
+        let body = self.body;
         if let Body::File(file) = &body {
-            join(self.flusher.take()).context(|| format!("sync {}", file.path().display()))?;
+            self.flusher.join().context(|| format!("sync {}", file.path().display()))?;
             fs::sync_file(file.as_file(), file.path())?;
         }
         Ok(PendingBlob { digest, size, body })
-    }
-}
-
-impl Drop for BlobWriter<'_> {
-    fn drop(&mut self) {
-        // The blob is given up, and with it what its flush says; but no thread outlives the operation.
-        let _ = join(self.flusher.take());
-    }
-}
-
-fn join(flusher: Option<JoinHandle<io::Result<()>>>) -> io::Result<()> {
-    match flusher.map(JoinHandle::join) {
-        None => Ok(()),
-        Some(Ok(result)) => result,
-        Some(Err(_)) => Err(io::Error::other("the thread that flushes a blob died")),
     }
 }
 
@@ -103,7 +116,7 @@ pub struct PendingBlob {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    body: Body,
+    pub(super) body: Body,
 }
 
 impl PendingBlob {
@@ -139,7 +152,8 @@ impl Blob {
         }
     }
 
-    /// Reads it without a check: for who hashes the bytes on another thread and calls [`check_blob`].
+    /// Reads it without a check: for who hashes the bytes on another thread and calls [`check_blob`], or reads a part. Only such a
+    /// reader may be moved.
     pub fn unchecked(self) -> BlobReader {
         BlobReader { hasher: None, ..self.reader() }
     }
@@ -184,10 +198,19 @@ impl Read for BlobReader {
     }
 }
 
+impl Seek for BlobReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match &mut self.source {
+            Source::Inline(bytes) => bytes.seek(to),
+            Source::File(file) => file.seek(to),
+        }
+    }
+}
+
 impl Store {
     /// Begins a blob.
     pub fn blob_writer(&self) -> BlobWriter<'_> {
-        BlobWriter { store: self, body: Body::Inline(Vec::new()), written: 0, flusher: None }
+        BlobWriter { store: self, body: Body::Inline(Vec::new()), flusher: Flusher::default() }
     }
 
     fn temporary_file(&self) -> Result<NamedTempFile> {
@@ -202,15 +225,10 @@ impl Store {
     /// Makes a blob count; one that does already stays, or is mended when its file is gone or has another size. Part of the
     /// caller's transaction: the rename comes first, and the row never lies.
     pub fn add_blob(&self, db: &Connection, blob: PendingBlob) -> Result<()> {
-        let known = db.first("SELECT content IS NULL FROM blobs WHERE digest = ?", [blob.digest], |row| {
-            row.get::<_, bool>(0)
-        })?;
-        let path = self.blob_path(blob.digest);
-        match known {
-            Some(false) => return Ok(()),
-            Some(true) if fs::stat(&path)?.is_some_and(|found| found.len() == blob.size) => return Ok(()),
-            _ => {}
+        if self.has_blob(db, blob.digest)? {
+            return Ok(());
         }
+        let path = self.blob_path(blob.digest);
         let content = match blob.body {
             Body::Inline(bytes) => Some(bytes),
             Body::File(file) => {

@@ -39,9 +39,12 @@ impl Store {
             "DELETE FROM manifests WHERE digest NOT IN (SELECT manifest FROM images UNION SELECT manifest FROM names)",
             [],
         )?;
+        db.run("DELETE FROM indexes WHERE digest NOT IN (SELECT via FROM names WHERE via IS NOT NULL)", [])?;
         let blobs = db.rows(
             "DELETE FROM blobs WHERE digest NOT IN (
-               SELECT id FROM images UNION SELECT digest FROM manifests UNION SELECT digest FROM manifest_layers)
+               SELECT id FROM images UNION SELECT digest FROM manifests UNION SELECT digest FROM manifest_layers
+               UNION SELECT digest FROM indexes UNION SELECT digest FROM index_blobs
+               UNION SELECT key FROM leases WHERE kind = 'blob')
              RETURNING digest, size, content IS NULL",
             [],
             |row| Ok((row.get::<_, Digest>(0)?, row.get::<_, i64>(1)? as u64, row.get::<_, bool>(2)?)),
@@ -145,6 +148,7 @@ impl Store {
             ("blobs/sha256", "SELECT count(*) FROM blobs WHERE digest = 'sha256:' || ? AND content IS NULL"),
             ("snapshots", "SELECT count(*) FROM snapshots WHERE folder = CAST(? AS INTEGER)"),
             ("containers", "SELECT count(*) FROM containers WHERE id = ?"),
+            ("partial", "SELECT count(*) FROM leases WHERE kind = 'download' AND key = 'sha256:' || ?"),
         ] {
             for name in fs::list(&self.root.join(folder))? {
                 if db.number(sql, [name.to_string_lossy().into_owned()])? == 0 {

@@ -6,7 +6,7 @@ use super::blobs::PendingBlob;
 use super::db::Sql;
 use super::{Store, now};
 use crate::digest::Digest;
-use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Toc;
 use crate::reference::Reference;
 use crate::spec::{self, ImageConfig, Manifest};
@@ -48,6 +48,8 @@ pub struct NewImage {
     pub media_type: String,
     /// The image it was built on.
     pub parent: Option<Digest>,
+    /// Whether the manifest was made here, so that it may be made anew when its layers are compressed.
+    pub made: bool,
 }
 
 /// A layer of an image in the store.
@@ -84,8 +86,8 @@ impl Store {
         Ok(())
     }
 
-    /// Adds an image, whose layers must be there, in the caller's transaction. One that is there stays as it is. Returns its ID and the
-    /// digest of its manifest.
+    /// Adds an image, whose layers must be there, in the caller's transaction. One that is there stays as it is. Layers that were never
+    /// read are taken at the word of the config until they are. Returns its ID and the digest of its manifest.
     pub fn add_image(&self, db: &Connection, image: NewImage) -> Result<(Digest, Digest)> {
         let config: ImageConfig = spec::parse(&image.config, "image config")?;
         let manifest: Manifest = spec::parse(&image.manifest, "manifest")?;
@@ -115,14 +117,14 @@ impl Store {
             chain = Some(chain_id);
         }
         db.run(
-            "INSERT OR IGNORE INTO manifests (digest, image, media_type) VALUES (?, ?, ?)",
-            params![digest, id, image.media_type],
+            "INSERT OR IGNORE INTO manifests (digest, image, media_type, made) VALUES (?, ?, ?, ?)",
+            params![digest, id, image.media_type, image.made],
         )?;
         for (position, (layer, diff_id)) in manifest.layers.iter().zip(&config.rootfs.diff_ids).enumerate() {
             let known = db.first(
-                "SELECT diff_id FROM layer_blobs JOIN blobs USING (digest) WHERE digest = ?",
+                "SELECT diff_id FROM blobs LEFT JOIN layer_blobs USING (digest) WHERE digest = ?",
                 [layer.digest],
-                |row| row.get::<_, Digest>(0),
+                |row| row.get::<_, Option<Digest>>(0),
             )?;
             match known {
                 None => {
@@ -131,7 +133,7 @@ impl Store {
                         format!("layer {} was removed while image {id} was made of it", layer.digest),
                     ));
                 }
-                Some(known) if known != *diff_id => {
+                Some(Some(known)) if known != *diff_id => {
                     return Err(Error::new(
                         ErrorKind::InvalidImage,
                         format!(
@@ -150,20 +152,22 @@ impl Store {
         Ok((id, digest))
     }
 
-    /// Gives an image a name in the caller's transaction, and returns the other image that had it.
+    /// Gives an image a name in the caller's transaction, and returns the other image that had it. `via` is the index that the
+    /// name leads to, where it does not lead to the manifest at once.
     pub fn set_name(
         &self,
         db: &Connection,
         name: &Reference,
         image: Digest,
         manifest: Digest,
+        via: Option<Digest>,
     ) -> Result<Option<Digest>> {
         let name = name.canonical();
         let old =
             db.first("SELECT image FROM names WHERE name = ?", [&name], |row| row.get::<_, Digest>(0))?;
         db.run(
-            "INSERT OR REPLACE INTO names (name, image, manifest) VALUES (?, ?, ?)",
-            params![name, image, manifest],
+            "INSERT OR REPLACE INTO names (name, image, manifest, via) VALUES (?, ?, ?, ?)",
+            params![name, image, manifest, via],
         )?;
         Ok(old.filter(|old| *old != image))
     }
@@ -253,16 +257,6 @@ impl Store {
             let sql = "SELECT count(*) FROM layer_blobs WHERE digest = ? AND diff_id = ?";
             Ok(db.number(sql, [digest, diff_id])? > 0)
         })
-    }
-
-    /// The table of contents of a layer.
-    pub fn toc(&self, diff_id: Digest) -> Result<Toc> {
-        let bytes = self.db.read(|db| {
-            db.first("SELECT toc FROM layers WHERE diff_id = ?", [diff_id], |row| row.get::<_, Vec<u8>>(0))
-        })?;
-        let bytes =
-            bytes.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no such layer: {diff_id}")))?;
-        Toc::from_bytes(&bytes).context(|| format!("table of contents of layer {diff_id}"))
     }
 
     /// Names of an image, sorted as they are shown.

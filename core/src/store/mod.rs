@@ -6,17 +6,21 @@
 mod blobs;
 mod cache;
 mod collect;
+mod compress;
 mod containers;
 mod db;
 mod images;
+mod indexes;
 mod inspect;
 mod list;
+mod partial;
 mod presence;
 mod remove;
 mod report;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod usage;
 mod verify;
 
@@ -24,6 +28,8 @@ pub use blobs::{BlobWriter, PendingBlob, check_blob};
 pub use containers::ContainerFolder;
 pub use db::Sql;
 pub use images::{ImageRecord, NewImage, NewLayer, StoredLayer};
+pub use indexes::NewIndex;
+pub use partial::{Claim, PartialBlob};
 pub use presence::Lease;
 pub use report::{
     DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem, PruneOptions, PruneReport,
@@ -53,7 +59,7 @@ impl Store {
     pub fn open(root: &Path, limits: Limits) -> Result<Store> {
         fs::create_dir_all(root)?;
         let root = fs::absolute(root)?;
-        for folder in ["blobs/sha256", "snapshots", "containers", "tmp"] {
+        for folder in ["blobs/sha256", "snapshots", "containers", "partial", "tmp"] {
             fs::create_dir_all(&root.join(folder))?;
         }
         let presence = Presence::announce(&root)?;

@@ -168,7 +168,7 @@ impl Lease<'_> {
         self.add(connection, "snapshot", chain_id)
     }
 
-    fn add(&self, connection: &Connection, kind: &str, key: Digest) -> Result<()> {
+    pub(super) fn add(&self, connection: &Connection, kind: &str, key: Digest) -> Result<()> {
         self.used.store(true, Ordering::Relaxed);
         connection
             .run(
@@ -176,6 +176,13 @@ impl Lease<'_> {
                 params![self.store.presence.name, self.number, kind, key],
             )
             .map(drop)
+    }
+}
+
+impl Lease<'_> {
+    /// Whose it is: the engine, and its number there.
+    pub(super) fn owner(&self) -> (&str, i64) {
+        (&self.store.presence.name, self.number)
     }
 }
 

@@ -37,6 +37,7 @@ fn add(store: &Store, name: &str, content: &[u8]) -> Digest {
     let layers = vec![Descriptor::new(layer.media_type, layer.digest, layer.size)];
     let manifest = Manifest::new(Descriptor::of(media_type::OCI_CONFIG, &config), layers);
     let image = NewImage {
+        made: true,
         config,
         manifest: spec::to_bytes(&manifest).unwrap(),
         media_type: media_type::OCI_MANIFEST.into(),
@@ -47,7 +48,7 @@ fn add(store: &Store, name: &str, content: &[u8]) -> Digest {
         .write(|db| {
             store.add_layers(db, vec![(blob, new)])?;
             let (id, manifest) = store.add_image(db, image)?;
-            store.set_name(db, &name.parse().unwrap(), id, manifest)?;
+            store.set_name(db, &name.parse().unwrap(), id, manifest, None)?;
             Ok(id)
         })
         .unwrap()

@@ -1,0 +1,60 @@
+//! Indexes that names led to: their bytes, and the blobs of other platforms that are kept with them.
+
+use rusqlite::{Connection, params};
+
+use super::Store;
+use super::blobs::PendingBlob;
+use super::db::Sql;
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::reference::Reference;
+
+/// An index to be added.
+#[derive(Clone)]
+pub struct NewIndex {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its media type.
+    pub media_type: String,
+    /// What it leads to beside the image, when all of it is here.
+    pub blobs: Option<Vec<Digest>>,
+}
+
+/// An index in the store.
+#[derive(Clone, Debug)]
+pub struct StoredIndex {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: String,
+    /// Whether all that it lists is here.
+    pub whole: bool,
+}
+
+impl Store {
+    /// Adds an index in the caller's transaction; its blobs must be there. One that was there only in part becomes whole, never
+    /// the other way round.
+    pub fn add_index(&self, db: &Connection, index: NewIndex) -> Result<Digest> {
+        let document = PendingBlob::document(index.bytes);
+        let digest = document.digest;
+        self.add_blob(db, document)?;
+        db.run(
+            "INSERT INTO indexes (digest, media_type, whole) VALUES (?1, ?2, ?3)
+             ON CONFLICT (digest) DO UPDATE SET whole = max(whole, ?3)",
+            params![digest, index.media_type, index.blobs.is_some()],
+        )?;
+        for blob in index.blobs.into_iter().flatten() {
+            db.run("INSERT OR IGNORE INTO index_blobs (via, digest) VALUES (?, ?)", [digest, blob])?;
+        }
+        Ok(digest)
+    }
+
+    /// The index that a name led to, if it did.
+    pub fn index_of(&self, db: &Connection, name: &Reference) -> Result<Option<StoredIndex>> {
+        db.first(
+            "SELECT indexes.digest, media_type, whole FROM names JOIN indexes ON indexes.digest = via WHERE name = ?",
+            [name.canonical()],
+            |row| Ok(StoredIndex { digest: row.get(0)?, media_type: row.get(1)?, whole: row.get(2)? }),
+        )
+    }
+}
