@@ -47,6 +47,10 @@ export class LayerkitError extends Error {
   readonly status?: number;
   /** The registry's own code. */
   readonly registryCode?: string;
+  /** The registry, `host[:port]`. */
+  readonly host?: string;
+  /** The repository there. */
+  readonly repository?: string;
   /** The Dockerfile's line, from 1. */
   readonly line?: number;
   /** The instruction on that line. */
@@ -90,10 +94,10 @@ export interface Progress {
 export type Event =
   | {
       event: 'layer';
-      operation: 'import' | 'load' | 'save' | 'unpack';
+      operation: 'import' | 'load' | 'save' | 'unpack' | 'pull' | 'push' | 'copy';
       /** Digest, DiffID, or the file's name inside an archive while nothing better is known. */
       id: string;
-      state: 'started' | 'progress' | 'done' | 'exists';
+      state: 'started' | 'progress' | 'done' | 'exists' | 'mounted';
       bytes: number;
       /** 0 where it cannot be known. */
       total: number;
@@ -109,6 +113,10 @@ export type Event =
   | { event: 'step_done'; n: number; image: string }
   | { event: 'warning'; message: string; line: number }
   | { event: 'built'; id: string }
+  | { event: 'resolving'; name: string }
+  | { event: 'pulled'; name: string; id: string; digest: string; new: boolean }
+  | { event: 'pushed'; name: string; digest: string; size: number }
+  | { event: 'retrying'; what: string; reason: string; waitMs: number }
   | { event: 'tagged'; name: string };
 
 /** Docker's filters: a value, or a list of them. */
@@ -122,6 +130,43 @@ export interface EngineOptions {
   root?: string | URL | undefined;
   /** What an untrusted layer or archive may at most be. */
   limits?: Limits | undefined;
+  /** How registries are reached. */
+  registry?: RegistryConfig | undefined;
+}
+
+/** How registries are reached. What is left out has Docker's meaning. */
+export interface RegistryConfig {
+  /** Hosts, `host[:port]`, that may be spoken to by plain HTTP, and whose certificates are not checked. */
+  insecure?: readonly string[] | undefined;
+  /** URLs of mirrors of Docker Hub, in the order they are tried. */
+  mirrors?: readonly string[] | undefined;
+  /** Files of certificate authorities (PEM) that are trusted beside the system's. */
+  caFiles?: readonly (string | URL)[] | undefined;
+  /** Folders with a folder for each host: Docker's `ca.crt`, `client.cert` and `client.key`, containerd's `hosts.toml`. */
+  certsDirs?: readonly (string | URL)[] | undefined;
+  /** The folder of Docker's `config.json`; `DOCKER_CONFIG`, or `~/.docker`, when none is given. */
+  dockerConfig?: string | URL | undefined;
+  /** The proxy of every request, empty for none; the environment says when none is given. */
+  proxy?: string | undefined;
+  /** Milliseconds without a byte after which a request has failed with `timeout`. */
+  timeoutMs?: number | undefined;
+  /** Milliseconds after which a connection that does not come about has failed. */
+  connectTimeoutMs?: number | undefined;
+  /** How often a request that may be made again is, before it has failed. */
+  retries?: number | undefined;
+  /** How many layers are transferred at once, 1 to 64. */
+  concurrency?: number | undefined;
+}
+
+/** Credentials given with a call. They beat everything that is stored, and no message shows them. */
+export interface Auth {
+  username?: string | undefined;
+  /** The password, or a personal access token. */
+  password?: string | undefined;
+  /** A refresh token of the registry's token service, in place of a password. */
+  identityToken?: string | undefined;
+  /** A bearer token that is sent as it is. */
+  registryToken?: string | undefined;
 }
 
 export interface Limits {
@@ -143,6 +188,7 @@ export class Engine {
   /** The root of the store. */
   readonly root: string;
   readonly images: Images;
+  readonly registry: Registry;
   readonly system: System;
   /** Closes it: later calls fail with `invalid_argument`, those under way end as they would have. */
   close(): Promise<void>;
@@ -178,6 +224,66 @@ export type LoadOptions = Progress;
 export interface SaveOptions extends Progress {
   /** `docker` (the default: docker, podman and skopeo load it), `oci-archive`, or `oci-dir` for a directory. */
   format?: 'docker' | 'oci-archive' | 'oci-dir' | undefined;
+}
+
+export interface PullOptions extends Progress {
+  /** Which image of an index, `os/architecture[/variant]`; the host's when none is given. */
+  platform?: string | undefined;
+  /** Every tag of the repository; the name has no tag then. */
+  allTags?: boolean | undefined;
+  /** The whole index: the images of its other platforms are kept too, so that a push sends all of it. */
+  allPlatforms?: boolean | undefined;
+  /** The digest that the name must lead to, of the manifest or of the index; anything else is `digest_mismatch`. */
+  expect?: string | undefined;
+  /** How many layers come at once. */
+  concurrency?: number | undefined;
+  /** Credentials for this call. */
+  auth?: Auth | undefined;
+}
+
+export interface PushOptions extends Progress {
+  /** Of an index, the image of this platform alone. When none is given, the whole index if all of it is here. */
+  platform?: string | undefined;
+  /** Every tag of the repository that is here; the name has no tag then. */
+  allTags?: boolean | undefined;
+  /** How many layers go at once. */
+  concurrency?: number | undefined;
+  /** Bytes of one request, for registries that refuse large ones. */
+  chunkSize?: number | undefined;
+  /** Credentials for this call. */
+  auth?: Auth | undefined;
+}
+
+/** A name that was pushed. */
+export interface PushedImage {
+  name: string;
+  /** Digest of the manifest or index that the registry has now. */
+  digest: string;
+  /** Bytes of that document. */
+  size: number;
+}
+
+export interface SearchOptions extends Progress {
+  /** At most so many, 1 to 100; 25 when none is given. */
+  limit?: number | undefined;
+  /** `stars` (at least), `is-official`, `is-automated`. */
+  filters?: Filters | undefined;
+  /** Credentials for this call. */
+  auth?: Auth | undefined;
+}
+
+/** A repository that a search found. */
+export interface SearchResult {
+  /** The registry it is in: `docker.io`. */
+  index: string;
+  /** Its name, to be pulled by. */
+  name: string;
+  description: string;
+  starCount: number;
+  /** Whether Docker curates it. */
+  isOfficial: boolean;
+  /** Whether Docker Hub built it. */
+  isAutomated: boolean;
 }
 
 export interface RemoveOptions {
@@ -245,6 +351,15 @@ export class Images {
   import(source: Source, options?: ImportOptions): Promise<Image>;
   /** Loads every image of an archive that Docker, podman or skopeo wrote, or of a directory that is an OCI layout. */
   load(source: Source, options?: LoadOptions): Promise<Image[]>;
+  /** Pulls every tag of a repository: an image for each. */
+  pull(name: string, options: PullOptions & { allTags: true }): Promise<Image[]>;
+  /** Pulls an image. What is here already is not fetched; without a tag it is `latest`. */
+  pull(name: string, options?: PullOptions & { allTags?: false | undefined }): Promise<Image>;
+  pull(name: string, options?: PullOptions): Promise<Image | Image[]>;
+  /** Pushes a name, or with `allTags` every tag of a repository that is here. The digest pushed is the digest stored. */
+  push(name: string, options?: PushOptions): Promise<PushedImage[]>;
+  /** Searches Docker Hub, or the host that the term begins with. */
+  search(term: string, options?: SearchOptions): Promise<SearchResult[]>;
   /** Saves images into one archive. */
   save(images: string | Image | readonly (string | Image)[], target: Target, options?: SaveOptions): Promise<void>;
   /** Takes a name from an image, and with the last one the image. */
@@ -287,6 +402,8 @@ export class Image {
   history(): Promise<HistoryEntry[]>;
   /** What `docker inspect` shows, with Docker's names. */
   inspect(): Promise<Record<string, any>>;
+  /** Pushes every name it has; `invalid_argument` when it has none. */
+  push(options?: Omit<PushOptions, 'allTags'>): Promise<PushedImage[]>;
   /** Saves it, alone and without a name; `images.save` of its `tags` saves it with them. */
   save(target: Target, options?: SaveOptions): Promise<void>;
   /** Unpacks its file system into a directory, which appears when it is whole. */
@@ -311,6 +428,154 @@ export interface HistoryEntry {
   size: number;
   comment: string;
   tags: string[];
+}
+
+/** Registries: credentials, and what can be asked and done without keeping an image here. */
+export class Registry {
+  private constructor();
+  /** Checks credentials with a registry and stores them where Docker does; without any, checks those that are stored. */
+  login(options?: LoginOptions): Promise<LoginReport>;
+  /** Forgets the credentials of a registry. */
+  logout(options?: LogoutOptions): Promise<LogoutReport>;
+  /** Asks a registry whether it is there, and how it wants to be authenticated. */
+  ping(options?: PingOptions): Promise<PingReport>;
+  /** The tags of a repository, in the registry's order. */
+  tags(repository: string, options?: TagsOptions): Promise<string[]>;
+  /** A manifest or index as the registry has it, checked against its digest. */
+  manifest(name: string, options?: ManifestOptions): Promise<ManifestReport>;
+  /** Descriptors of what refers to a manifest: signatures, bills of materials. */
+  referrers(name: string, options?: ReferrersOptions): Promise<Descriptor[]>;
+  /** Copies an image or a whole index from one name to another, without keeping it here. */
+  copy(source: string, destination: string, options?: CopyOptions): Promise<CopyReport>;
+  /** Deletes a tag, or by digest a manifest with all its tags; `unsupported` where the registry does not let that be. */
+  delete(name: string, options?: RegistryOptions): Promise<void>;
+}
+
+export interface LoginOptions extends Progress {
+  /** The registry, `host[:port]`; Docker Hub when none is given. */
+  registry?: string | undefined;
+  username?: string | undefined;
+  /** The password, or a personal access token. */
+  password?: string | undefined;
+  /** A refresh token in place of both. */
+  identityToken?: string | undefined;
+}
+
+export interface LoginReport {
+  /** The registry, as the credentials are stored under. */
+  server: string;
+  username: string;
+  /** Where the credentials are: the path of a file, or the name of a helper. */
+  stored: string;
+  /** Whether they are readable there: a file keeps a password unencrypted. */
+  plain: boolean;
+}
+
+export interface LogoutOptions extends Progress {
+  /** The registry, `host[:port]`; Docker Hub when none is given. */
+  registry?: string | undefined;
+}
+
+export interface LogoutReport {
+  server: string;
+  /** Whether there were credentials to remove. */
+  removed: boolean;
+}
+
+export interface RegistryOptions extends Progress {
+  /** Credentials for this call. */
+  auth?: Auth | undefined;
+}
+
+export interface PingOptions extends RegistryOptions {
+  /** The registry, `host[:port]`; Docker Hub when none is given. */
+  registry?: string | undefined;
+}
+
+export interface PingReport {
+  /** Where it answered: `https://registry-1.docker.io`. */
+  url: string;
+  /** What it calls its interface, `registry/2.0`, or empty. */
+  version: string;
+  /** How it wants to be authenticated: `none`, `basic` or `bearer`. */
+  auth: string;
+}
+
+export interface TagsOptions extends Progress {
+  /** At most so many; all when none is given. */
+  limit?: number | undefined;
+  /** Only those behind this one: the last of the page before. */
+  last?: string | undefined;
+  /** Credentials for this call. */
+  auth?: Auth | undefined;
+}
+
+export interface ManifestOptions extends Progress {
+  /** Of an index, the manifest of this platform; the index itself when none is given. */
+  platform?: string | undefined;
+  /** Credentials for this call. */
+  auth?: Auth | undefined;
+}
+
+export interface ManifestReport {
+  /** The name it was asked by, in full. */
+  name: string;
+  digest: string;
+  mediaType: string;
+  /** Bytes of `raw`. */
+  size: number;
+  /** The document, which is JSON: what the digest is of. */
+  raw: string;
+  /** The same, parsed, in the names of its specification. */
+  manifest: Record<string, any>;
+}
+
+export interface ReferrersOptions extends Progress {
+  /** Only those of this type. */
+  artifactType?: string | undefined;
+  /** Credentials for this call. */
+  auth?: Auth | undefined;
+}
+
+/** What a blob or manifest is, in the names of the OCI specification. */
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  artifactType?: string;
+  annotations?: Record<string, string>;
+  platform?: Record<string, any>;
+  [other: string]: unknown;
+}
+
+export interface CopyOptions extends Progress {
+  /** Of an index, the image of this platform alone; the whole index when none is given. */
+  platform?: string | undefined;
+  /** Also what refers to it, and what refers to those. */
+  referrers?: boolean | undefined;
+  /** How many blobs go at once. */
+  concurrency?: number | undefined;
+  /** Bytes of one request, for registries that refuse large ones. */
+  chunkSize?: number | undefined;
+  /** Credentials for the source. */
+  sourceAuth?: Auth | undefined;
+  /** Credentials for the destination. */
+  destinationAuth?: Auth | undefined;
+}
+
+export interface CopyReport {
+  /** Digest of what the destination's name leads to now. */
+  digest: string;
+  /** Manifests and indexes that were written. */
+  manifests: number;
+  /** Blobs that were transferred. */
+  copied: number;
+  /** Blobs that the registry took from another of its repositories. */
+  mounted: number;
+  /** Blobs that were there before. */
+  existed: number;
+  /** Bytes of the blobs that were transferred. */
+  bytes: number;
 }
 
 /** The store as a whole. */

@@ -58,6 +58,30 @@ export declare class NativeEngine {
   systemVerify(options: string, events: boolean, listener: Listener): Operation
   /** Prunes the store. */
   systemPrune(options: string, events: boolean, listener: Listener): Operation
+  /** Pulls an image, or every tag of a repository. */
+  imagesPull(name: string, options: string, events: boolean, listener: Listener): Operation
+  /** Pushes a name, or every tag of a repository. */
+  imagesPush(name: string, options: string, events: boolean, listener: Listener): Operation
+  /** Searches a registry. */
+  imagesSearch(term: string, options: string, events: boolean, listener: Listener): Operation
+  /** Pushes every name of an image. */
+  imagePush(image: string, options: string, events: boolean, listener: Listener): Operation
+  /** Checks credentials and stores them. */
+  registryLogin(server: string, options: string, events: boolean, listener: Listener): Operation
+  /** Forgets credentials. */
+  registryLogout(server: string, options: string, events: boolean, listener: Listener): Operation
+  /** Asks a registry whether it is there. */
+  registryPing(server: string, options: string, events: boolean, listener: Listener): Operation
+  /** The tags of a repository. */
+  registryTags(repository: string, options: string, events: boolean, listener: Listener): Operation
+  /** A manifest or index as the registry has it. */
+  registryManifest(name: string, options: string, events: boolean, listener: Listener): Operation
+  /** Descriptors of what refers to a manifest. */
+  registryReferrers(name: string, options: string, events: boolean, listener: Listener): Operation
+  /** Copies from registry to registry. */
+  registryCopy(source: string, destination: string, options: string, events: boolean, listener: Listener): Operation
+  /** Deletes a tag or a manifest. */
+  registryDelete(name: string, options: string, events: boolean, listener: Listener): Operation
 }
 
 /** A call that is under way, as the object layer holds it. */

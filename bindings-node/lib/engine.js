@@ -5,10 +5,19 @@ const { NativeEngine } = require('../native.js');
 const { invalidArgument } = require('./errors.js');
 const { Images } = require('./images.js');
 const { encode, run } = require('./operation.js');
+const { Registry } = require('./registry.js');
 const { toPath } = require('./streams.js');
 const { System } = require('./system.js');
 
 const OPENING = Symbol('opening');
+
+/** How registries are reached, with its `file:` URLs as paths. */
+function withPaths(registry) {
+  if (typeof registry !== 'object' || registry === null) return registry;
+  const paths = (values) => (Array.isArray(values) ? values.map(toPath) : values);
+  const { caFiles, certsDirs, dockerConfig } = registry;
+  return { ...registry, caFiles: paths(caFiles), certsDirs: paths(certsDirs), dockerConfig: toPath(dockerConfig) };
+}
 
 class Engine {
   #native;
@@ -18,12 +27,13 @@ class Engine {
     this.#native = native;
     this.root = root;
     this.images = new Images(native);
+    this.registry = new Registry(native);
     this.system = new System(native);
   }
 
-  static async open({ root, ...options } = {}) {
+  static async open({ root, registry, ...options } = {}) {
     const native = new NativeEngine();
-    const request = encode({ root: toPath(root), ...options });
+    const request = encode({ root: toPath(root), registry: withPaths(registry), ...options });
     return new Engine(OPENING, native, await run((listener) => native.open(request, listener)));
   }
 

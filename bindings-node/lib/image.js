@@ -1,6 +1,7 @@
 'use strict';
 // One image, as it was when it was looked up.
 
+const { withAuth } = require('./credentials.js');
 const { camel } = require('./names.js');
 const { encode, own, run } = require('./operation.js');
 const { toPath } = require('./streams.js');
@@ -36,6 +37,11 @@ class Image {
 
   inspect() {
     return run((listener) => this.#native.imageInspect(this.id, listener));
+  }
+
+  async push(options = {}) {
+    const request = encode(own(withAuth(options)));
+    return camel(await run((listener, events) => this.#native.imagePush(this.id, request, events, listener), options));
   }
 
   save(target, options) {

@@ -1,6 +1,7 @@
 'use strict';
 // The images of an engine.
 
+const { withAuth } = require('./credentials.js');
 const { Image } = require('./image.js');
 const { camel } = require('./names.js');
 const { encode, own, run } = require('./operation.js');
@@ -48,6 +49,24 @@ class Images {
     const begin = (listener, events) => this.#native.imagesLoad(from, encode(own(options)), events, listener);
     const loaded = await run(begin, options, stream);
     return Promise.all(loaded.map(({ id }) => this.get(id)));
+  }
+
+  async pull(name, options = {}) {
+    const request = encode(own(withAuth(options)));
+    const begin = (listener, events) => this.#native.imagesPull(name, request, events, listener);
+    const pulled = await run(begin, options);
+    const images = await Promise.all(pulled.map(({ id }) => this.get(id)));
+    return options.allTags ? images : images[0];
+  }
+
+  async push(name, options = {}) {
+    const request = encode(own(withAuth(options)));
+    return camel(await run((listener, events) => this.#native.imagesPush(name, request, events, listener), options));
+  }
+
+  async search(term, options = {}) {
+    const request = encode(own(withFilters(withAuth(options))));
+    return camel(await run((listener, events) => this.#native.imagesSearch(term, request, events, listener), options));
   }
 
   async save(images, target, options = {}) {

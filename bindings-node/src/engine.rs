@@ -20,7 +20,8 @@ pub type Origin<'a> = Option<Either<String, &'a [u8]>>;
 #[napi]
 pub struct NativeEngine(Arc<OnceLock<Engine>>);
 
-fn parse<T: DeserializeOwned>(options: &str) -> Result<T> {
+/// Options of the core, of their JSON.
+pub fn parse<T: DeserializeOwned>(options: &str) -> Result<T> {
     // In two steps, since the position that the first one would report means nothing to who gave an object.
     serde_json::from_str::<serde_json::Value>(options)
         .and_then(serde_json::from_value)
@@ -37,7 +38,8 @@ fn source(from: Origin<'_>) -> impl FnOnce(&mut Call) -> Source + Send + 'static
 }
 
 impl NativeEngine {
-    fn run<T: Serialize>(
+    /// Starts a call on this engine.
+    pub(crate) fn run<T: Serialize>(
         &self,
         env: Env,
         listener: Listener<'_>,

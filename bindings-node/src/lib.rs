@@ -1,10 +1,12 @@
 //! The Node addon of layerkit, as JavaScript's object layer (`lib/`) calls it: JSON text in, JSON text out.
 //!
-//! Holds no rule of its own. `engine` has one method for each of the core's; `operation` runs each of them on a thread of
-//! its own and carries its messages to the JavaScript thread; `stream` lets the core read and write JavaScript's streams.
+//! Holds no rule of its own. `engine` and `registry` have one method for each of the core's; `operation` runs each of them
+//! on a thread of its own and carries its messages to the JavaScript thread; `stream` lets the core read and write
+//! JavaScript's streams.
 
 mod engine;
 mod operation;
+mod registry;
 mod stream;
 
 use napi_derive::napi;

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const DECLARATIONS = read('../index.d.ts');
-const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options']
+const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options', 'registry/options']
   .map((name) => read(`../../core/src/${name}.rs`))
   .join('\n');
 
@@ -25,13 +25,22 @@ function declared(name) {
 
 const OPTIONS = ['EngineOptions', 'Limits', 'ListOptions', 'ImportOptions', 'SaveOptions', 'RemoveOptions', 'PruneOptions'];
 const REPORTS = ['HistoryEntry', 'RemoveReport', 'Info', 'Usage', 'DiskUsage', 'Problem', 'VerifyReport'];
+const REGISTRY_OPTIONS = [
+  ...['RegistryConfig', 'Auth', 'PullOptions', 'PushOptions', 'SearchOptions', 'RegistryOptions', 'TagsOptions'],
+  ...['ManifestOptions', 'ReferrersOptions', 'CopyOptions'],
+];
+const REGISTRY_REPORTS = ['PushedImage', 'SearchResult', 'LoginReport', 'LogoutReport', 'PingReport', 'ManifestReport', 'CopyReport'];
 
-for (const name of [...OPTIONS, 'UnpackOptions', 'VerifyOptions', ...REPORTS]) {
+for (const name of [...OPTIONS, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS]) {
   test(`${name} has the core's keys`, () => assert.deepEqual(declared(name), core(name)));
 }
 
 test('BuildOptions has the keys of the core, and tag', () => {
   assert.deepEqual(declared('BuildOptions'), [...core('BuildOptions'), 'tag'].sort());
+});
+
+test('LoginOptions has the keys of the core, and registry', () => {
+  assert.deepEqual(declared('LoginOptions'), [...core('LoginOptions'), 'registry'].sort());
 });
 
 test('PruneReport adds its own to those of RemoveReport', () => {

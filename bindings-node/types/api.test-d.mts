@@ -1,8 +1,9 @@
 // Compiled, never run: a program on the public declarations, and what they must refuse.
 import { createReadStream, createWriteStream } from 'node:fs';
-import { Engine, ERROR_CODES, Image, LayerkitError, type ErrorCode, type Event } from 'layerkit';
+import { Engine, ERROR_CODES, Image, LayerkitError, type Auth, type ErrorCode, type Event } from 'layerkit';
 
 await using engine: Engine = await Engine.open({ root: new URL('file:///tmp/store'), limits: { entries: 10 } });
+const other = await Engine.open({ registry: { insecure: ['localhost:5000'], caFiles: [new URL('file:///ca.pem')], retries: 0 } });
 const controller = new AbortController();
 
 const base: Image = await engine.images.import(createReadStream('rootfs.tar'), {
@@ -30,10 +31,30 @@ const whole: boolean = (await engine.system.verify({ repair: true })).problems.l
 const cache: number = (await engine.system.df()).buildCache.size;
 const mode: string = (await engine.system.info()).runMode;
 
+const auth: Auth = { username: 'me', password: 'secret' };
+const pulled: Image = await engine.images.pull('ubuntu:16.04', { platform: 'linux/arm64', auth, signal: controller.signal });
+const plain: Image = await engine.images.pull('ubuntu');
+const every: Image[] = await engine.images.pull('ubuntu', { allTags: true });
+const either: Image | Image[] = await engine.images.pull('ubuntu', { allTags: every.length > 1 });
+const [pushed] = await engine.images.push('localhost:5000/app', { allTags: true, chunkSize: 1024 });
+const digest: string | undefined = pushed?.digest;
+const sizes: number[] = (await pulled.push({ concurrency: 2 })).map(({ size }) => size);
+const stars: number[] = (await engine.images.search('app', { limit: 3, filters: { stars: 10 } })).map((found) => found.starCount);
+const { stored, plain: readable } = await engine.registry.login({ username: 'me', password: 'secret', registry: 'r' });
+const removed: boolean = (await engine.registry.logout()).removed;
+const scheme: string = (await other.registry.ping({ registry: 'localhost:5000', auth })).auth;
+const tags: string[] = await other.registry.tags('app', { limit: 10, last: 'a' });
+const layers: unknown = (await engine.registry.manifest('app', { platform: 'linux/amd64' })).manifest.layers;
+const kinds: string[] = (await engine.registry.referrers('app', { artifactType: 'x/y' })).map(({ mediaType }) => mediaType);
+const { mounted } = await engine.registry.copy('a', 'b', { referrers: true, sourceAuth: auth, destinationAuth: auth });
+await engine.registry.delete('app:1', { auth });
+
 function show(event: Event): string {
   switch (event.event) {
     case 'step_log':
       return `${event.stream}: ${event.text}`;
+    case 'retrying':
+      return `${event.what}: ${event.reason}, again in ${event.waitMs} ms`;
     case 'tag_moved':
       return event.oldId;
     default:
@@ -48,6 +69,7 @@ try {
     const line: number | undefined = error.line;
     const code: ErrorCode = error.code;
     console.log(line, code, error.exitCode, error.outputTail, error.cause);
+    console.log(error.status, error.registryCode, error.host, error.repository);
   }
 }
 
@@ -57,6 +79,10 @@ await engine.images.build({ path: '.', nocache: true });
 await engine.images.build({ tag: 'app' });
 // @ts-expect-error no such format
 await base.save('x.tar', { format: 'tar' });
+// @ts-expect-error an image pushes all its names
+await base.push({ allTags: true });
+// @ts-expect-error its name is registry
+await engine.registry.login({ server: 'localhost:5000' });
 // @ts-expect-error no such code
 const wrong: ErrorCode = 'oops';
 // @ts-expect-error engines are opened
@@ -65,3 +91,4 @@ new Engine();
 base.id = 'x';
 
 export { ERROR_CODES, architecture, cache, id, mode, reclaimed, show, text, untagged, whole, wrong };
+export { digest, either, kinds, layers, mounted, plain, readable, removed, scheme, sizes, stars, stored, tags };

@@ -54,3 +54,18 @@ pub fn image_unpack(
     let (engine, options) = (engine.get().core(), convert::options(options)?);
     operation.run(py, move |task| engine.image_unpack(&image, &directory, &options, task))
 }
+
+/// Pushes every name of an image.
+#[pyfunction]
+pub fn image_push<'py>(
+    py: Python<'py>,
+    engine: &Bound<'py, Engine>,
+    image: String,
+    options: &Bound<'py, PyDict>,
+    on_event: Option<Bound<'py, PyAny>>,
+    cancel: Option<&Bound<'py, CancelToken>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let operation = Operation::new(py, on_event, cancel)?;
+    let (engine, options) = (engine.get().core(), convert::options(options)?);
+    convert::report(py, &operation.run(py, move |task| engine.image_push(&image, &options, task))?)
+}

@@ -125,3 +125,48 @@ pub fn images_build<'py>(
     (options.path, options.dockerfile) = (path, dockerfile);
     convert::report(py, &operation.run(py, move |task| engine.images_build(&options, task))?)
 }
+
+/// Pulls an image, or every tag of a repository.
+#[pyfunction]
+pub fn images_pull<'py>(
+    py: Python<'py>,
+    engine: &Bound<'py, Engine>,
+    name: String,
+    options: &Bound<'py, PyDict>,
+    on_event: Option<Bound<'py, PyAny>>,
+    cancel: Option<&Bound<'py, CancelToken>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let operation = Operation::new(py, on_event, cancel)?;
+    let (engine, options) = (engine.get().core(), convert::options(options)?);
+    convert::report(py, &operation.run(py, move |task| engine.images_pull(&name, &options, task))?)
+}
+
+/// Pushes a name, or every tag of a repository.
+#[pyfunction]
+pub fn images_push<'py>(
+    py: Python<'py>,
+    engine: &Bound<'py, Engine>,
+    name: String,
+    options: &Bound<'py, PyDict>,
+    on_event: Option<Bound<'py, PyAny>>,
+    cancel: Option<&Bound<'py, CancelToken>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let operation = Operation::new(py, on_event, cancel)?;
+    let (engine, options) = (engine.get().core(), convert::options(options)?);
+    convert::report(py, &operation.run(py, move |task| engine.images_push(&name, &options, task))?)
+}
+
+/// Searches a registry.
+#[pyfunction]
+pub fn images_search<'py>(
+    py: Python<'py>,
+    engine: &Bound<'py, Engine>,
+    term: String,
+    options: &Bound<'py, PyDict>,
+    on_event: Option<Bound<'py, PyAny>>,
+    cancel: Option<&Bound<'py, CancelToken>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let operation = Operation::new(py, on_event, cancel)?;
+    let (engine, options) = (engine.get().core(), convert::options(options)?);
+    convert::report(py, &operation.run(py, move |task| engine.images_search(&term, &options, task))?)
+}

@@ -10,6 +10,7 @@ mod error;
 mod image;
 mod images;
 mod operation;
+mod registry;
 mod stream;
 mod system;
 
@@ -24,11 +25,16 @@ mod _native {
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
-    use crate::image::{image_history, image_inspect, image_tag, image_unpack};
+    use crate::image::{image_history, image_inspect, image_push, image_tag, image_unpack};
     #[pymodule_export]
     use crate::images::{
-        images_build, images_get, images_import, images_list, images_load, images_prune, images_remove,
-        images_save,
+        images_build, images_get, images_import, images_list, images_load, images_prune, images_pull,
+        images_push, images_remove, images_save, images_search,
+    };
+    #[pymodule_export]
+    use crate::registry::{
+        registry_copy, registry_delete, registry_login, registry_logout, registry_manifest, registry_ping,
+        registry_referrers, registry_tags,
     };
     #[pymodule_export]
     use crate::system::{system_df, system_info, system_prune, system_verify};

@@ -20,6 +20,7 @@ def test_every_public_method_is_there_and_takes_the_same_arguments() -> None:
         (layerkit.Engine, aio.Engine),
         (layerkit.Images, aio.Images),
         (layerkit.Image, aio.Image),
+        (layerkit.Registry, aio.Registry),
         (layerkit.System, aio.System),
     ):
         for name, method in inspect.getmembers(blocking, inspect.isfunction):

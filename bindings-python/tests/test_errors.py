@@ -6,6 +6,7 @@ import errno
 import inspect
 import pickle
 from pathlib import Path
+from typing import Any
 
 import layerkit
 import pytest
@@ -83,6 +84,21 @@ def test_a_failed_build_tells_where() -> None:
     assert (error.line, error.instruction, error.command) == (4, "RUN", "false")
     assert (error.exit_code, error.output_tail) == (1, "x\n")
     assert layerkit.BuildFailed("without").line is None
+
+
+@pytest.mark.parametrize("code", ["unauthorized", "denied", "rate_limited", "not_found", "network", "timeout"])
+def test_an_error_of_a_registry_tells_which_and_what_it_said(code: str) -> None:
+    fields: dict[str, int | str] = {
+        "status": 401,
+        "registry_code": "UNAUTHORIZED",
+        "host": "localhost:5000",
+        "repository": "team/app",
+    }
+    error: Any = errors.from_core(code, "no", fields)
+    assert (error.status, error.registry_code) == (401, "UNAUTHORIZED")
+    assert (error.host, error.repository) == ("localhost:5000", "team/app")
+    without: Any = errors.from_core(code, "no", {})
+    assert (without.status, without.registry_code, without.host, without.repository) == (None, None, None, None)
 
 
 def test_a_missing_image_is_image_not_found(engine: layerkit.Engine) -> None:

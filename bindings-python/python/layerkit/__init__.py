@@ -38,11 +38,13 @@ from .errors import (
     Unsupported,
 )
 from .images import Image, Images
+from .registry import Registry
 from .system import System
-from .types import Event, Limits
+from .types import AuthConfig, Event, Limits, RegistryConfig
 
 __all__ = [
     "AlreadyExists",
+    "AuthConfig",
     "BuildFailed",
     "CallbackFailed",
     "CancelToken",
@@ -69,6 +71,8 @@ __all__ = [
     "NotFound",
     "PermissionDenied",
     "RateLimited",
+    "Registry",
+    "RegistryConfig",
     "System",
     "Timeout",
     "Unauthorized",

@@ -5,13 +5,21 @@ from pathlib import Path
 from typing import Any, Final, TypedDict, final
 
 from .types import (
+    CopyReport,
+    Descriptor,
     DiskUsage,
     HistoryEntry,
     ImageSummary,
     Info,
+    LoginReport,
+    LogoutReport,
+    ManifestReport,
     OnEvent,
+    PingReport,
     PruneReport,
+    PushedImage,
     RemoveReport,
+    SearchResult,
     VerifyReport,
 )
 
@@ -22,6 +30,7 @@ __all__ = [
     "Engine",
     "image_history",
     "image_inspect",
+    "image_push",
     "image_tag",
     "image_unpack",
     "images_build",
@@ -30,8 +39,19 @@ __all__ = [
     "images_list",
     "images_load",
     "images_prune",
+    "images_pull",
+    "images_push",
     "images_remove",
     "images_save",
+    "images_search",
+    "registry_copy",
+    "registry_delete",
+    "registry_login",
+    "registry_logout",
+    "registry_manifest",
+    "registry_ping",
+    "registry_referrers",
+    "registry_tags",
     "system_df",
     "system_info",
     "system_prune",
@@ -44,6 +64,12 @@ VERSION: Final[str]
 class _Built(TypedDict):
     id: str
     tags: list[str]
+
+class _Pulled(TypedDict):
+    id: str
+    name: str
+    digest: str
+    new: bool
 
 @final
 class CancelToken:
@@ -100,6 +126,27 @@ def images_build(
     on_event: OnEvent | None,
     cancel: CancelToken | None,
 ) -> _Built: ...
+def images_pull(
+    engine: Engine,
+    name: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[_Pulled]: ...
+def images_push(
+    engine: Engine,
+    name: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[PushedImage]: ...
+def images_search(
+    engine: Engine,
+    term: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[SearchResult]: ...
 def image_tag(engine: Engine, image: str, name: str) -> None: ...
 def image_history(engine: Engine, image: str) -> list[HistoryEntry]: ...
 def image_inspect(engine: Engine, image: str) -> dict[str, Any]: ...
@@ -107,6 +154,69 @@ def image_unpack(
     engine: Engine,
     image: str,
     directory: str | PathLike[str],
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> None: ...
+def image_push(
+    engine: Engine,
+    image: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[PushedImage]: ...
+def registry_login(
+    engine: Engine,
+    server: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> LoginReport: ...
+def registry_logout(
+    engine: Engine,
+    server: str,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> LogoutReport: ...
+def registry_ping(
+    engine: Engine,
+    server: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> PingReport: ...
+def registry_tags(
+    engine: Engine,
+    repository: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[str]: ...
+def registry_manifest(
+    engine: Engine,
+    name: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> ManifestReport: ...
+def registry_referrers(
+    engine: Engine,
+    name: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[Descriptor]: ...
+def registry_copy(
+    engine: Engine,
+    source: str,
+    destination: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> CopyReport: ...
+def registry_delete(
+    engine: Engine,
+    name: str,
     options: dict[str, Any],
     on_event: OnEvent | None,
     cancel: CancelToken | None,

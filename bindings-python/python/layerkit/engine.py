@@ -6,10 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from . import _native
+from . import _arguments, _native
 from .images import Images
+from .registry import Registry
 from .system import System
-from .types import Limits, StrPath
+from .types import Limits, RegistryConfig, StrPath
 
 __all__ = ["Engine"]
 
@@ -23,12 +24,15 @@ class Engine:
     fork: open one in the child.
     """
 
-    def __init__(self, root: StrPath | None = None, limits: Limits | None = None) -> None:
-        """Opens the store at `root`, making it where there is none.
+    def __init__(
+        self, root: StrPath | None = None, limits: Limits | None = None, registry: RegistryConfig | None = None
+    ) -> None:
+        """Opens the store at `root`, making it where there is none. `registry` says how registries are reached.
 
         Without a root: `LAYERKIT_ROOT`, else `/var/lib/layerkit` for root, else `$XDG_DATA_HOME/layerkit`.
         """
-        self._native = _native.Engine(root, {"limits": None if limits is None else dict(limits)})
+        options = {"limits": None if limits is None else dict(limits), "registry": _arguments.registry(registry)}
+        self._native = _native.Engine(root, options)
 
     @property
     def root(self) -> Path:
@@ -39,6 +43,11 @@ class Engine:
     def images(self) -> Images:
         """The images."""
         return Images(self)
+
+    @property
+    def registry(self) -> Registry:
+        """Registries."""
+        return Registry(self)
 
     @property
     def system(self) -> System:

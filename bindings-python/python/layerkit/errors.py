@@ -68,6 +68,30 @@ class LayerkitError(Exception):
         return value if isinstance(value, int) else None
 
 
+class _RegistryError(LayerkitError):
+    """What registries fail with tells these; they are None where no registry was asked."""
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status."""
+        return self._number("status")
+
+    @property
+    def registry_code(self) -> str | None:
+        """The registry's own error code, such as `MANIFEST_UNKNOWN`."""
+        return self._text("registry_code")
+
+    @property
+    def host(self) -> str | None:
+        """The registry, `host[:port]`."""
+        return self._text("host")
+
+    @property
+    def repository(self) -> str | None:
+        """The repository there."""
+        return self._text("repository")
+
+
 class _OsError(LayerkitError, OSError):
     _errno: ClassVar[int]
 
@@ -88,7 +112,7 @@ class InvalidReference(LayerkitError, ValueError):
     code = "invalid_reference"
 
 
-class NotFound(LayerkitError, LookupError):
+class NotFound(_RegistryError, LookupError):
     """What was named is not there."""
 
     code = "not_found"
@@ -126,18 +150,6 @@ class Conflict(LayerkitError):
         return self._text("container")
 
 
-class _RegistryError(LayerkitError):
-    @property
-    def status(self) -> int | None:
-        """The HTTP status."""
-        return self._number("status")
-
-    @property
-    def registry_code(self) -> str | None:
-        """The registry's own error code, such as `MANIFEST_UNKNOWN`."""
-        return self._text("registry_code")
-
-
 class Unauthorized(_RegistryError):
     """The registry wants a login, or another one."""
 
@@ -162,7 +174,7 @@ class NetworkError(_RegistryError, ConnectionError):
     code = "network"
 
 
-class Timeout(_OsError, TimeoutError):
+class Timeout(_RegistryError, _OsError, TimeoutError):
     """It took too long."""
 
     code = "timeout"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import builtins
-import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from . import _native
+from . import _arguments, _native
 from .types import (
+    AuthConfig,
     Compression,
     Filters,
     HistoryEntry,
@@ -16,8 +16,10 @@ from .types import (
     Network,
     OnEvent,
     PruneReport,
+    PushedImage,
     RemoveReport,
     SaveFormat,
+    SearchResult,
     Source,
     StrPath,
     Target,
@@ -135,6 +137,25 @@ class Image:
         options = {"replace": replace}
         _native.image_unpack(self._engine._native, self.id, directory, options, on_event, cancel)
 
+    def push(
+        self,
+        *,
+        platform: str | None = None,
+        concurrency: int | None = None,
+        chunk_size: int | None = None,
+        auth_config: AuthConfig | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> list[PushedImage]:
+        """Pushes every name it has. See `Images.push`; `InvalidArgument` when it has none."""
+        options = {
+            "platform": platform,
+            "concurrency": concurrency,
+            "chunk_size": chunk_size,
+            "auth": _arguments.auth(auth_config),
+        }
+        return _native.image_push(self._engine._native, self.id, options, on_event, cancel)
+
     def remove(self, force: bool = False, noprune: bool = False) -> RemoveReport:
         """Removes it. With several names it is `Conflict` unless `force` is set."""
         return self._engine.images.remove(self.id, force=force, noprune=noprune)
@@ -173,7 +194,7 @@ class Images:
         `name` is a repository or a pattern; `all` adds the steps of builds; `filters` are Docker's: `dangling`,
         `label`, `before`, `since`, `reference`.
         """
-        options = {"name": name, "all": all, "filters": _filters(filters)}
+        options = {"name": name, "all": all, "filters": _arguments.filters(filters)}
         return [Image(self._engine, summary) for summary in _native.images_list(self._engine._native, options)]
 
     def get(self, name: str) -> Image:
@@ -199,14 +220,14 @@ class Images:
         """
         options = {
             "name": name,
-            "changes": _several(changes),
+            "changes": _arguments.several(changes),
             "message": message,
             "platform": platform,
             "compression": compression,
             "source_date_epoch": source_date_epoch,
         }
         native = self._engine._native
-        return self.get(_native.images_import(native, _source(source), options, on_event, cancel))
+        return self.get(_native.images_import(native, _arguments.source(source), options, on_event, cancel))
 
     def load(
         self, source: Source, *, on_event: OnEvent | None = None, cancel: CancelToken | None = None
@@ -215,7 +236,7 @@ class Images:
 
         `source` is a path (also of an OCI layout directory), a binary file object or bytes.
         """
-        loaded = _native.images_load(self._engine._native, _source(source), {}, on_event, cancel)
+        loaded = _native.images_load(self._engine._native, _arguments.source(source), {}, on_event, cancel)
         return [self.get(image["id"]) for image in loaded]
 
     def save(
@@ -256,7 +277,7 @@ class Images:
 
         `filters` are `label` and `until`.
         """
-        options = {"all": all, "dry_run": dry_run, "filters": _filters(filters)}
+        options = {"all": all, "dry_run": dry_run, "filters": _arguments.filters(filters)}
         return _native.images_prune(self._engine._native, options, on_event, cancel)
 
     def build(
@@ -282,7 +303,7 @@ class Images:
         that fails is `BuildFailed`, with `line`, `command`, `exit_code` and `output_tail`.
         """
         options = {
-            "tags": [tag] if isinstance(tag, str) else _several(tag),
+            "tags": [tag] if isinstance(tag, str) else _arguments.several(tag),
             "buildargs": None if buildargs is None else dict(buildargs),
             "target": target,
             "labels": None if labels is None else dict(labels),
@@ -295,23 +316,140 @@ class Images:
         native = self._engine._native
         return self.get(_native.images_build(native, path, dockerfile, options, on_event, cancel)["id"])
 
+    @overload
+    def pull(
+        self,
+        repository: str,
+        tag: str | None = None,
+        all_tags: Literal[False] = False,
+        *,
+        platform: str | None = None,
+        all_platforms: bool = False,
+        expect: str | None = None,
+        concurrency: int | None = None,
+        auth_config: AuthConfig | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Image: ...
+    @overload
+    def pull(
+        self,
+        repository: str,
+        tag: str | None = None,
+        *,
+        all_tags: Literal[True],
+        platform: str | None = None,
+        all_platforms: bool = False,
+        expect: str | None = None,
+        concurrency: int | None = None,
+        auth_config: AuthConfig | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> builtins.list[Image]: ...
+    @overload
+    def pull(
+        self,
+        repository: str,
+        tag: str | None,
+        all_tags: Literal[True],
+        *,
+        platform: str | None = None,
+        all_platforms: bool = False,
+        expect: str | None = None,
+        concurrency: int | None = None,
+        auth_config: AuthConfig | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> builtins.list[Image]: ...
+    @overload
+    def pull(
+        self,
+        repository: str,
+        tag: str | None = None,
+        all_tags: bool = False,
+        *,
+        platform: str | None = None,
+        all_platforms: bool = False,
+        expect: str | None = None,
+        concurrency: int | None = None,
+        auth_config: AuthConfig | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Image | builtins.list[Image]: ...
+    def pull(
+        self,
+        repository: str,
+        tag: str | None = None,
+        all_tags: bool = False,
+        *,
+        platform: str | None = None,
+        all_platforms: bool = False,
+        expect: str | None = None,
+        concurrency: int | None = None,
+        auth_config: AuthConfig | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Image | builtins.list[Image]:
+        """Pulls an image, or with `all_tags` every tag of a repository: then a list, one for each tag.
 
-def _several(values: Sequence[str] | None) -> list[str] | None:
-    if isinstance(values, str):
-        raise TypeError("expected a sequence of str, not one str")
-    return None if values is None else list(values)
+        `tag` may be a digest; it stands in for the one that `repository` carries. Without either it is `latest`.
+        `expect` is the digest that the name must lead to, `all_platforms` keeps the whole index, `auth_config` beats
+        the credentials that are stored. What is here already is not fetched.
+        """
+        options = {
+            "platform": platform,
+            "all_tags": all_tags,
+            "all_platforms": all_platforms,
+            "expect": expect,
+            "concurrency": concurrency,
+            "auth": _arguments.auth(auth_config),
+        }
+        name = _arguments.name(repository, tag)
+        pulled = _native.images_pull(self._engine._native, name, options, on_event, cancel)
+        images = [self.get(image["id"]) for image in pulled]
+        return images if all_tags else images[0]
 
+    def push(
+        self,
+        repository: str,
+        tag: str | None = None,
+        *,
+        all_tags: bool = False,
+        platform: str | None = None,
+        concurrency: int | None = None,
+        chunk_size: int | None = None,
+        auth_config: AuthConfig | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> builtins.list[PushedImage]:
+        """Pushes a name, or with `all_tags` every tag of a repository that is here.
 
-def _source(source: Source) -> Any:
-    return io.BytesIO(source) if isinstance(source, bytes) else source
+        Without a tag it is `latest`. The digest that is pushed is the one that is stored. `chunk_size` is the bytes of
+        one request, for registries that refuse large ones.
+        """
+        options = {
+            "all_tags": all_tags,
+            "platform": platform,
+            "concurrency": concurrency,
+            "chunk_size": chunk_size,
+            "auth": _arguments.auth(auth_config),
+        }
+        name = _arguments.name(repository, tag)
+        return _native.images_push(self._engine._native, name, options, on_event, cancel)
 
+    def search(
+        self,
+        term: str,
+        limit: int | None = None,
+        *,
+        filters: Filters | None = None,
+        auth_config: AuthConfig | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> builtins.list[SearchResult]:
+        """Searches Docker Hub, or the host that the term begins with.
 
-def _filters(filters: Filters | None) -> dict[str, list[str]] | None:
-    """Docker's way of writing filters: `{"dangling": True, "label": ["a", "b=c"]}`."""
-    if filters is None:
-        return None
-    lists = {}
-    for key, value in filters.items():
-        values = [value] if isinstance(value, str | bool | int) else value
-        lists[key] = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
-    return lists
+        `limit` is 1 to 100, 25 when none is given; `filters` are Docker's: `stars`, `is-official`, `is-automated`.
+        """
+        options = {"limit": limit, "filters": _arguments.filters(filters), "auth": _arguments.auth(auth_config)}
+        return _native.images_search(self._engine._native, term, options, on_event, cancel)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import _native
-from .images import _filters
+from . import _arguments, _native
 from .types import DiskUsage, Filters, Info, OnEvent, PruneReport, VerifyReport
 
 if TYPE_CHECKING:
@@ -45,5 +44,5 @@ class System:
         cancel: CancelToken | None = None,
     ) -> PruneReport:
         """Removes stopped containers, unused images, build cache, snapshots and garbage. See `Images.prune`."""
-        options = {"all": all, "dry_run": dry_run, "filters": _filters(filters)}
+        options = {"all": all, "dry_run": dry_run, "filters": _arguments.filters(filters)}
         return _native.system_prune(self._engine._native, options, on_event, cancel)

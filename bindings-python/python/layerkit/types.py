@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 __all__ = [
+    "AuthConfig",
     "BinaryReader",
     "BinaryWriter",
     "BuiltEvent",
     "Compression",
     "ContainerRemovedEvent",
+    "CopyReport",
+    "Descriptor",
     "DiskUsage",
     "Event",
     "Filters",
@@ -21,12 +24,23 @@ __all__ = [
     "Info",
     "LayerEvent",
     "Limits",
+    "LoginReport",
+    "LogoutReport",
+    "ManifestReport",
     "Network",
     "OnEvent",
+    "PingReport",
     "Problem",
     "PruneReport",
+    "PulledEvent",
+    "PushedEvent",
+    "PushedImage",
+    "RegistryConfig",
     "RemoveReport",
+    "ResolvingEvent",
+    "RetryingEvent",
     "SaveFormat",
+    "SearchResult",
     "Source",
     "StepCachedEvent",
     "StepDoneEvent",
@@ -37,6 +51,7 @@ __all__ = [
     "TagMovedEvent",
     "TaggedEvent",
     "Target",
+    "TriggersEvent",
     "Usage",
     "VerifyReport",
     "WarningEvent",
@@ -77,6 +92,51 @@ class Limits(TypedDict, total=False):
     """Decompressed bytes for each compressed byte."""
     path_length: int
     """Bytes in the path of one entry."""
+
+
+class RegistryConfig(TypedDict, total=False):
+    """How registries are reached; what is left out has Docker's meaning."""
+
+    insecure: Sequence[str]
+    """Hosts, `host[:port]`, that may be spoken to by plain HTTP, and whose certificates are not checked."""
+    mirrors: Sequence[str]
+    """URLs of mirrors of Docker Hub, in the order they are tried."""
+    ca_files: Sequence[StrPath]
+    """Files of certificate authorities (PEM) that are trusted beside the system's."""
+    certs_dirs: Sequence[StrPath] | None
+    """Folders with a folder for each host: `ca.crt`, `client.cert`, `client.key`, `hosts.toml`."""
+    docker_config: StrPath | None
+    """The folder of Docker's `config.json`: `DOCKER_CONFIG`, or `~/.docker`, when none is given."""
+    proxy: str | None
+    """The proxy of every request, empty for none; the environment says when none is given."""
+    timeout_ms: int
+    """Milliseconds without a byte after which a request has failed."""
+    connect_timeout_ms: int
+    """Milliseconds after which a connection that does not come about has failed."""
+    retries: int
+    """How often a request that may be made again is, before it has failed."""
+    concurrency: int
+    """How many layers are transferred at once, 1 to 64."""
+
+
+class AuthConfig(TypedDict, total=False):
+    """Credentials for one call, as docker-py's `auth_config`. They beat everything that is stored."""
+
+    username: str | None
+    password: str | None
+    """The password, or a personal access token."""
+    identity_token: str | None
+    """A refresh token of the registry's token service, in place of a password."""
+    identitytoken: str | None
+    """The same, in Docker's spelling."""
+    registry_token: str | None
+    """A bearer token that is sent as it is."""
+    registrytoken: str | None
+    """The same, in Docker's spelling."""
+    email: str | None
+    """Not used, as in docker-py."""
+    serveraddress: str | None
+    """Not used, as in docker-py: the name says where the image is."""
 
 
 class ImageSummary(TypedDict):
@@ -171,13 +231,92 @@ class VerifyReport(TypedDict):
     problems: list[Problem]
 
 
+class PushedImage(TypedDict):
+    """A name that was pushed: `digest` and `size` in bytes are those of its manifest or index."""
+
+    name: str
+    digest: str
+    size: int
+
+
+class SearchResult(TypedDict):
+    """A repository that a search found."""
+
+    index: str
+    name: str
+    description: str
+    star_count: int
+    is_official: bool
+    is_automated: bool
+
+
+class LoginReport(TypedDict):
+    """What a login did. `stored` is a file or a helper's name; `plain`: whether the credentials are readable there."""
+
+    server: str
+    username: str
+    stored: str
+    plain: bool
+
+
+class LogoutReport(TypedDict):
+    """What a logout did; `removed`: whether there were credentials to remove."""
+
+    server: str
+    removed: bool
+
+
+class PingReport(TypedDict):
+    """A registry that answered; `auth` is how it wants to be authenticated: `none`, `basic` or `bearer`."""
+
+    url: str
+    version: str
+    auth: str
+
+
+class ManifestReport(TypedDict):
+    """A manifest or index as a registry has it: `raw` is what `digest` is of, `manifest` the same parsed."""
+
+    name: str
+    digest: str
+    media_type: str
+    size: int
+    raw: str
+    manifest: dict[str, Any]
+
+
+class _Descriptor(TypedDict):
+    mediaType: str
+    digest: str
+    size: int
+
+
+class Descriptor(_Descriptor, total=False):
+    """What refers to a manifest, in the names of the OCI specification; other keys it has there are kept."""
+
+    artifactType: str
+    annotations: dict[str, str]
+    platform: dict[str, Any]
+
+
+class CopyReport(TypedDict):
+    """What a copy did: the digest that the destination leads to now, blobs and manifests in number, and bytes."""
+
+    digest: str
+    manifests: int
+    copied: int
+    mounted: int
+    existed: int
+    bytes: int
+
+
 class LayerEvent(TypedDict):
-    """A layer is imported, loaded, saved or unpacked; `total` is 0 where it cannot be known."""
+    """A layer is on its way; `total` is 0 where it cannot be known."""
 
     event: Literal["layer"]
-    operation: Literal["import", "load", "save", "unpack"]
+    operation: Literal["import", "load", "save", "unpack", "pull", "push", "copy"]
     id: str
-    state: Literal["started", "progress", "done", "exists"]
+    state: Literal["started", "progress", "done", "exists", "mounted"]
     bytes: int
     total: int
 
@@ -206,6 +345,14 @@ class StepStartedEvent(TypedDict):
     total: int
     text: str
     line: int
+
+
+class TriggersEvent(TypedDict):
+    """The base image of FROM step `n` has triggers, which are executed now, without numbers of their own."""
+
+    event: Literal["triggers"]
+    n: int
+    count: int
 
 
 class StepCachedEvent(TypedDict):
@@ -263,6 +410,41 @@ class BuiltEvent(TypedDict):
     id: str
 
 
+class ResolvingEvent(TypedDict):
+    """A registry is asked what a name leads to."""
+
+    event: Literal["resolving"]
+    name: str
+
+
+class PulledEvent(TypedDict):
+    """A name was pulled; `new` is False when it led to this image before."""
+
+    event: Literal["pulled"]
+    name: str
+    id: str
+    digest: str
+    new: bool
+
+
+class PushedEvent(TypedDict):
+    """A name was pushed; `digest` and `size` are those of its manifest or index."""
+
+    event: Literal["pushed"]
+    name: str
+    digest: str
+    size: int
+
+
+class RetryingEvent(TypedDict):
+    """A request failed in a way that may pass, and is made again after `wait_ms` milliseconds."""
+
+    event: Literal["retrying"]
+    what: str
+    reason: str
+    wait_ms: int
+
+
 class TaggedEvent(TypedDict):
     """The built image got a name."""
 
@@ -275,6 +457,7 @@ Event: TypeAlias = (
     | ImageLoadedEvent
     | TagMovedEvent
     | StepStartedEvent
+    | TriggersEvent
     | StepCachedEvent
     | StepRunningEvent
     | StepLogEvent
@@ -283,6 +466,10 @@ Event: TypeAlias = (
     | WarningEvent
     | BuiltEvent
     | TaggedEvent
+    | ResolvingEvent
+    | PulledEvent
+    | PushedEvent
+    | RetryingEvent
 )
 """One step of an operation's progress: a plain dict whose `event` says which. Later versions may send others."""
 

@@ -14,7 +14,10 @@ import { watch } from './watch.mjs';
 
 const { Engine, ERROR_CODES, LayerkitError, version } = await import(pathToFileURL(resolve(process.argv[2], 'index.mjs')));
 
-const FIELDS = ['status', 'registryCode', 'line', 'instruction', 'command', 'exitCode', 'outputTail', 'image', 'container'];
+const FIELDS = [
+  ...['status', 'registryCode', 'host', 'repository', 'line', 'instruction', 'command', 'exitCode', 'outputTail', 'image'],
+  'container',
+];
 
 /** The engines that were opened and not forgotten, by name. */
 const engines = new Map();

@@ -1,9 +1,9 @@
-// The wire speaks snake_case, the library camelCase. The keys of a user's own maps stay as they are.
+// The wire speaks snake_case, the library camelCase. The keys of a user's own maps, and of a manifest, stay as they are.
 
 /** The driver could not do what was asked. */
 export class DriverError extends Error {}
 
-const MAPS = new Set(['labels', 'buildargs', 'filters']);
+const MAPS = new Set(['labels', 'buildargs', 'filters', 'manifest']);
 
 function rename(value, name) {
   if (Array.isArray(value)) return value.map((entry) => rename(entry, name));

@@ -4,6 +4,9 @@ import { snake, take } from './names.mjs';
 import { withSource, withTarget } from './streams.mjs';
 
 const LIST = ['all', 'name', 'filters'];
+const PULL = ['platform', 'all_tags', 'all_platforms', 'expect', 'concurrency', 'auth'];
+const PUSH = ['platform', 'all_tags', 'concurrency', 'chunk_size', 'auth'];
+const COPY = ['platform', 'referrers', 'concurrency', 'chunk_size', 'source_auth', 'destination_auth'];
 const IMPORT = ['name', 'changes', 'message', 'platform', 'compression', 'source_date_epoch'];
 const SAVE = ['format'];
 const REMOVE = ['force', 'no_prune'];
@@ -26,7 +29,7 @@ const none = async (promise) => {
 
 /** Each takes an engine, the request's arguments, and `signal` and `onProgress` as the request wants them. */
 export const OPERATIONS = {
-  engine_open: (Engine, args) => Engine.open(...take(args, [], ['root', 'limits'])),
+  engine_open: (Engine, args) => Engine.open(...take(args, [], ['root', 'limits', 'registry'])),
   engine_close(engine, args) {
     take(args, []);
     return none(engine.close());
@@ -38,6 +41,19 @@ export const OPERATIONS = {
   async images_get(engine, args) {
     const [image] = take(args, ['image']);
     return summary(await engine.images.get(image));
+  },
+  async images_pull(engine, args, watching) {
+    const [name, options] = take(args, ['name'], PULL);
+    const pulled = await engine.images.pull(name, { ...options, ...watching });
+    return [pulled].flat().map(({ id, tags }) => ({ id, tags }));
+  },
+  async images_push(engine, args, watching) {
+    const [name, options] = take(args, ['name'], PUSH);
+    return snake(await engine.images.push(name, { ...options, ...watching }));
+  },
+  async images_search(engine, args, watching) {
+    const [term, options] = take(args, ['term'], ['limit', 'filters', 'auth']);
+    return snake(await engine.images.search(term, { ...options, ...watching }));
   },
   async images_import(engine, args, watching) {
     const [source, options] = take(args, ['source'], IMPORT);
@@ -84,6 +100,10 @@ export const OPERATIONS = {
     const image = await engine.images.get(name);
     return none(withTarget(target, (to) => image.save(to, { ...options, ...watching })));
   },
+  async image_push(engine, args, watching) {
+    const [name, options] = take(args, ['image'], PUSH);
+    return snake(await (await engine.images.get(name)).push({ ...options, ...watching }));
+  },
   async image_unpack(engine, args, watching) {
     const [name, directory, options] = take(args, ['image', 'directory'], ['replace']);
     const image = await engine.images.get(name);
@@ -92,6 +112,39 @@ export const OPERATIONS = {
   async image_remove(engine, args) {
     const [name, options] = take(args, ['image'], REMOVE);
     return snake(await (await engine.images.get(name)).remove(options));
+  },
+
+  async registry_login(engine, args, watching) {
+    const [registry, options] = take(args, ['server'], ['username', 'password', 'identity_token']);
+    return snake(await engine.registry.login({ registry, ...options, ...watching }));
+  },
+  async registry_logout(engine, args, watching) {
+    const [registry] = take(args, ['server']);
+    return snake(await engine.registry.logout({ registry, ...watching }));
+  },
+  async registry_ping(engine, args, watching) {
+    const [registry, options] = take(args, ['server'], ['auth']);
+    return snake(await engine.registry.ping({ registry, ...options, ...watching }));
+  },
+  registry_tags(engine, args, watching) {
+    const [repository, options] = take(args, ['repository'], ['limit', 'last', 'auth']);
+    return engine.registry.tags(repository, { ...options, ...watching });
+  },
+  async registry_manifest(engine, args, watching) {
+    const [name, options] = take(args, ['name'], ['platform', 'auth']);
+    return snake(await engine.registry.manifest(name, { ...options, ...watching }));
+  },
+  registry_referrers(engine, args, watching) {
+    const [name, options] = take(args, ['name'], ['artifact_type', 'auth']);
+    return engine.registry.referrers(name, { ...options, ...watching });
+  },
+  async registry_copy(engine, args, watching) {
+    const [source, destination, options] = take(args, ['source', 'destination'], COPY);
+    return snake(await engine.registry.copy(source, destination, { ...options, ...watching }));
+  },
+  registry_delete(engine, args, watching) {
+    const [name, options] = take(args, ['name'], ['auth']);
+    return none(engine.registry.delete(name, { ...options, ...watching }));
   },
 
   async system_info(engine, args) {

@@ -21,7 +21,18 @@ JSON = dict[str, Any]
 KEYWORDS = {
     "images_build": {"tags": "tag", "no_cache": "nocache", "network": "network_mode"},
     "images_remove": {"no_prune": "noprune"},
+    "images_pull": {"name": "repository", "auth": "auth_config"},
+    "images_push": {"name": "repository", "auth": "auth_config"},
+    "images_search": {"auth": "auth_config"},
+    "image_push": {"auth": "auth_config"},
     "image_remove": {"no_prune": "noprune"},
+    "registry_login": {"server": "registry"},
+    "registry_logout": {"server": "registry"},
+    "registry_ping": {"server": "registry", "auth": "auth_config"},
+    "registry_tags": {"auth": "auth_config"},
+    "registry_manifest": {"auth": "auth_config"},
+    "registry_referrers": {"auth": "auth_config"},
+    "registry_delete": {"auth": "auth_config"},
 }
 
 engines: dict[str, layerkit.Engine] = {}
@@ -84,6 +95,11 @@ def images_load(engine: layerkit.Engine, args: JSON, watch: JSON) -> list[JSON]:
         return [loaded(image) for image in engine.images.load(source, **args, **watch)]
 
 
+def images_pull(engine: layerkit.Engine, args: JSON, watch: JSON) -> list[JSON]:
+    pulled = engine.images.pull(**args, **watch)
+    return [loaded(image) for image in (pulled if isinstance(pulled, list) else [pulled])]
+
+
 def images_save(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
     with stream(args.pop("target"), "wb") as target:
         engine.images.save(args.pop("images"), target, **args, **watch)
@@ -112,12 +128,24 @@ OPERATIONS: dict[str, Callable[[layerkit.Engine, JSON, JSON], Any]] = {
     "images_remove": lambda engine, args, watch: engine.images.remove(**args),
     "images_prune": lambda engine, args, watch: engine.images.prune(**args, **watch),
     "images_build": lambda engine, args, watch: loaded(engine.images.build(**args, **watch)),
+    "images_pull": images_pull,
+    "images_push": lambda engine, args, watch: engine.images.push(**args, **watch),
+    "images_search": lambda engine, args, watch: engine.images.search(**args, **watch),
     "image_tag": image_tag,
     "image_history": lambda engine, args, watch: engine.images.get(args.pop("image")).history(**args),
     "image_inspect": lambda engine, args, watch: engine.images.get(args.pop("image")).inspect(**args),
     "image_save": image_save,
+    "image_push": lambda engine, args, watch: engine.images.get(args.pop("image")).push(**args, **watch),
     "image_unpack": image_unpack,
     "image_remove": lambda engine, args, watch: engine.images.get(args.pop("image")).remove(**args),
+    "registry_login": lambda engine, args, watch: engine.registry.login(**args, **watch),
+    "registry_logout": lambda engine, args, watch: engine.registry.logout(**args, **watch),
+    "registry_ping": lambda engine, args, watch: engine.registry.ping(**args, **watch),
+    "registry_tags": lambda engine, args, watch: engine.registry.tags(**args, **watch),
+    "registry_manifest": lambda engine, args, watch: engine.registry.manifest(**args, **watch),
+    "registry_referrers": lambda engine, args, watch: engine.registry.referrers(**args, **watch),
+    "registry_copy": lambda engine, args, watch: engine.registry.copy(**args, **watch),
+    "registry_delete": lambda engine, args, watch: engine.registry.delete(**args, **watch),
     "system_info": lambda engine, args, watch: engine.system.info(**args),
     "system_df": lambda engine, args, watch: engine.system.df(**args),
     "system_verify": lambda engine, args, watch: engine.system.verify(**args, **watch),
