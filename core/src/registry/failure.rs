@@ -103,8 +103,10 @@ pub fn trouble(error: reqwest::Error, host: &str) -> Trouble {
 
 /// rustls's error inside an I/O error, however deep.
 fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    let direct = error.downcast_ref::<rustls::Error>();
-    direct.or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>())
+    match error.downcast_ref::<io::Error>() {
+        Some(io) => tls_error(io.get_ref()?),
+        None => error.downcast_ref::<rustls::Error>(),
+    }
 }
 
 fn describe_tls(error: &rustls::Error) -> (String, bool) {
@@ -179,7 +181,8 @@ pub fn refusal(response: Response<'_>, host: &str, repository: &str, what: &str)
         .or_else(|| parsed.error.as_ref().and_then(|error| error.as_str()).map(str::to_owned))
         .filter(|text| !text.is_empty());
     let kind = kind_of(status, code.as_deref());
-    let mut message = format!("{host}: {what}: {}", meaning(kind, status));
+    let place = if repository.is_empty() { host.to_owned() } else { format!("{host}/{repository}") };
+    let mut message = format!("{place}: {what}: {}", meaning(kind, status));
     if let Some(said) = said {
         let said: String = said.chars().filter(|c| !c.is_control()).take(TEXT_LIMIT).collect();
         message = format!("{message} ({said})");
