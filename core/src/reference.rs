@@ -78,26 +78,28 @@ impl Reference {
         Ok(reference.with_default_tag())
     }
 
-    /// Repository, tag and digest in full, as the store keeps names: `docker.io/library/ubuntu:16.04`.
+    /// The name in full, as the store keeps names: `docker.io/library/ubuntu:16.04`. Of a tag and a digest, the digest decides.
     pub fn canonical(&self) -> String {
-        self.suffixed(format!("{}/{}", self.host, self.path))
-    }
-
-    fn suffixed(&self, mut name: String) -> String {
-        if let Some(tag) = &self.tag {
-            name = format!("{name}:{tag}");
+        let repository = format!("{}/{}", self.host, self.path);
+        match (self.digest, &self.tag) {
+            (Some(digest), _) => format!("{repository}@{digest}"),
+            (None, Some(tag)) => format!("{repository}:{tag}"),
+            (None, None) => repository,
         }
-        if let Some(digest) = self.digest {
-            name = format!("{name}@{digest}");
-        }
-        name
     }
 }
 
 impl fmt::Display for Reference {
     /// The name as Docker shows it: `ubuntu:16.04`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.suffixed(self.familiar_repository()))
+        f.write_str(&self.familiar_repository())?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        match self.digest {
+            Some(digest) => write!(f, "@{digest}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -244,6 +246,14 @@ mod tests {
         assert_eq!(canonical("[::1]:5000/x"), "[::1]:5000/x");
         assert_eq!(canonical("host:5000/a/b:t"), "host:5000/a/b:t");
         assert_eq!(canonical("docker.io/a/b"), "docker.io/a/b");
+    }
+
+    #[test]
+    fn of_a_tag_and_a_digest_the_digest_decides() {
+        let digest = Digest::of(b"x");
+        let both = format!("a:1@{digest}");
+        assert_eq!(canonical(&both), format!("docker.io/library/a@{digest}"));
+        assert_eq!(both.parse::<Reference>().unwrap().to_string(), both);
     }
 
     #[test]

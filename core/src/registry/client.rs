@@ -129,16 +129,22 @@ impl<'a> Client<'a> {
         let given = auth.map(Credential::given).transpose()?.flatten();
         let files = config::credential_files(http.config().docker_config.as_deref());
         let stored = |host: &str| stored(http, &files, host, name.path());
-        Self::with(http, name.host(), name.path(), |endpoint, own| match (&given, own) {
+        Self::with(http, name.host(), name.path(), false, |endpoint, own| match (&given, own) {
             (Some(given), true) => Ok(Some(given.clone())),
             (None, true) => stored(name.host()),
             (_, false) => stored(&endpoint.host()),
         })
     }
 
-    /// The registry itself, with these credentials or none: to find out whether they are good.
-    pub fn own(http: &'a Http<'a>, host: &str, credential: Option<Credential>) -> Result<Self> {
-        let mut client = Self::with(http, host, "", |_, own| Ok(credential.clone().filter(|_| own)))?;
+    /// The registry itself, with these credentials or none. `offline`: a token for the next time is wanted, too.
+    pub fn own(
+        http: &'a Http<'a>,
+        host: &str,
+        credential: Option<Credential>,
+        offline: bool,
+    ) -> Result<Self> {
+        let mut client =
+            Self::with(http, host, "", offline, |_, own| Ok(credential.clone().filter(|_| own)))?;
         let own = client.addresses.pop();
         client.addresses = own.into_iter().collect();
         Ok(client)
@@ -148,12 +154,12 @@ impl<'a> Client<'a> {
         http: &'a Http<'a>,
         host: &str,
         repository: &str,
+        offline: bool,
         credential: impl Fn(&Endpoint, bool) -> Result<Option<Credential>>,
     ) -> Result<Self> {
         let endpoints = hosts::endpoints(http.config(), host)?;
         let count = endpoints.len();
         let addresses = endpoints.into_iter().enumerate().map(|(at, endpoint)| {
-            let offline = repository.is_empty();
             Ok(Address {
                 auth: Authenticator::new(credential(&endpoint, at + 1 == count)?, offline),
                 base: Mutex::new(endpoint.base.clone()),
@@ -190,7 +196,8 @@ impl<'a> Client<'a> {
         self.addresses.last().map(|own| &own.auth)
     }
 
-    /// Asks the addresses that serve a purpose, one after the other, until `take` has made something of an answer.
+    /// Asks the addresses that serve a purpose, one after the other, until `take` has made something of an answer. Only the last
+    /// is asked again after a failure: what stands in for another has to answer at once.
     ///
     /// `take` gets only answers of success. What it fails with counts like a failure of the address: a mirror that gives the
     /// wrong bytes is passed over. The last failure is the one that is told.
@@ -210,7 +217,7 @@ impl<'a> Client<'a> {
             if at < last && (!serves(&address) || address.down.load(Ordering::Relaxed)) {
                 continue;
             }
-            match self.ask(address, call, &[]).and_then(&mut take) {
+            match self.ask(address, call, &[], at == last).and_then(&mut take) {
                 Ok(value) => return Ok(value),
                 Err(trouble) if trouble.error.kind() == ErrorKind::Cancelled => return Err(trouble),
                 Err(trouble) => {
@@ -228,7 +235,7 @@ impl<'a> Client<'a> {
     /// Asks the registry's own address. Answers of success are returned, and those with a status that is expected.
     pub fn send(&self, call: &Call<'_>, expected: &[StatusCode]) -> Result<Response<'a>, Trouble> {
         match self.addresses.last() {
-            Some(own) => self.ask(own, call, expected),
+            Some(own) => self.ask(own, call, expected, true),
             None => Err(Error::new(ErrorKind::Internal, "a registry without an address").into()),
         }
     }
@@ -238,13 +245,14 @@ impl<'a> Client<'a> {
         address: &Address,
         call: &Call<'_>,
         expected: &[StatusCode],
+        again: bool,
     ) -> Result<Response<'a>, Trouble> {
         let told = |trouble: Trouble| self.told(trouble);
         let mut challenges = 0;
         loop {
             let authorization = address.auth.header(self.http, call.scopes, call.what).map_err(told)?;
             let sent = authorization.is_some();
-            let response = self.ask_once(address, call, authorization).map_err(told)?;
+            let response = self.ask_once(address, call, authorization, again).map_err(told)?;
             let status = response.status();
             if status.is_success() || expected.contains(&status) {
                 return Ok(response);
@@ -272,6 +280,7 @@ impl<'a> Client<'a> {
         address: &Address,
         call: &Call<'_>,
         authorization: Option<HeaderValue>,
+        again: bool,
     ) -> Result<Response<'a>, Trouble> {
         let mut headers = HeaderMap::new();
         for (name, value) in &address.endpoint.headers {
@@ -308,9 +317,11 @@ impl<'a> Client<'a> {
                 }
                 Target::Url(url) => url.clone(),
             };
+            let mut tls = address.endpoint.tls.clone();
             // What a registry gives may lead elsewhere: what authenticates stays here.
             if hosts::authority(&url) != hosts::authority(&base) {
                 headers.remove(AUTHORIZATION);
+                tls = Endpoint::of(self.http.config(), url.clone())?.tls;
             }
             let body = match &call.body {
                 Body::Empty => Body::Empty,
@@ -318,7 +329,7 @@ impl<'a> Client<'a> {
                 Body::Stream(length, open) => Body::Stream(*length, *open),
             };
             let request = Request { method: call.method.clone(), url, headers: headers.clone(), body };
-            match retry::send(self.http, &request, &address.endpoint.tls, call.again, call.what) {
+            match retry::send(self.http, &request, &tls, call.again && again, call.what) {
                 Err(trouble)
                     if trouble.not_tls && address.endpoint.may_be_plain && base.scheme() == "https" =>
                 {

@@ -95,6 +95,7 @@ pub fn trouble(error: reqwest::Error, host: &str) -> Trouble {
     not_tls |= error.is_connect() && kind == ErrorKind::Network && reason.as_deref() == Some(CUT_OFF);
     if error.is_timeout() {
         kind = ErrorKind::Timeout;
+        passing = !error.is_connect();
         reason.get_or_insert_with(|| "no connection came about in time".to_owned());
     }
     let error = Error::new(kind, format!("{host}: {}", reason.unwrap_or(last))).with("host", host);

@@ -42,7 +42,7 @@ pub fn login(http: &Http<'_>, server: &str, options: &LoginOptions) -> Result<Lo
             Error::new(ErrorKind::NotFound, format!("no credentials are stored for {}", key_of(&host)))
         })?,
     };
-    let client = Client::own(http, &host, Some(credential.clone()))?;
+    let client = Client::own(http, &host, Some(credential.clone()), true)?;
     client.send(&version_call(&[]), &[]).map_err(|trouble| refused(trouble.error))?;
     let refresh = client.own_auth().and_then(super::auth::Authenticator::refresh_token);
     let username = credential.username().to_owned();
@@ -82,7 +82,7 @@ pub fn ping(http: &Http<'_>, server: &str, options: &RegistryOptions) -> Result<
     let host = host_of(server)?;
     let given = options.auth.as_ref().map(Credential::given).transpose()?.flatten();
     let anonymous = given.is_none();
-    let client = Client::own(http, &host, given)?;
+    let client = Client::own(http, &host, given, false)?;
     let version = match client.send(&version_call(&[]), &[]) {
         Ok(response) => response.header(VERSION).unwrap_or_default().to_owned(),
         Err(trouble) if anonymous && trouble.error.kind() == ErrorKind::Unauthorized => String::new(),

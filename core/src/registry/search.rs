@@ -60,7 +60,7 @@ pub fn search(http: &Http<'_>, term: &str, options: &SearchOptions) -> Result<Ve
     }
     let address = if host == DEFAULT_HOST { HUB_SEARCH } else { host };
     let given = options.auth.as_ref().map(Credential::given).transpose()?.flatten();
-    let client = Client::own(http, address, given)?;
+    let client = Client::own(http, address, given, false)?;
     let mut found = match ask(&client, query, limit) {
         Err(error) if host != DEFAULT_HOST && is_no_search(&error) => {
             let names = tags::catalog(&client, query, limit as usize)?;

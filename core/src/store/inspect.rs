@@ -22,9 +22,13 @@ fn config_defaults() -> Value {
 impl Store {
     /// An image in Docker's JSON shape (Engine API, "ImageInspect").
     pub fn inspect(&self, image: &str) -> Result<Value> {
-        let (record, names, size) = self.db.read(|db| {
+        let (record, names, size, unread) = self.db.read(|db| {
             let record = self.find(db, image)?;
-            Ok((record.clone(), self.names(db, record.id)?, self.size(db, &record)?))
+            let unread = db.number(
+                "SELECT count(*) FROM image_layers WHERE image = ? AND diff_id NOT IN (SELECT diff_id FROM layers)",
+                [record.id],
+            )?;
+            Ok((record.clone(), self.names(db, record.id)?, self.size(db, &record)?, unread))
         })?;
         let raw: Map<String, Value> =
             spec::parse(&self.document(record.id)?, &format!("the config of image {}", record.id))?;
@@ -61,6 +65,12 @@ impl Store {
             "RootFS": { "Type": "layers", "Layers": layers },
             "Descriptor": { "digest": record.manifest },
         });
+        if let Some(object) = inspected.as_object_mut()
+            && unread > 0
+        {
+            // Of these layers the stored size counts, since it is not known what is in them.
+            object.insert("UnreadLayers".into(), unread.into());
+        }
         if let (Some(object), variant) = (inspected.as_object_mut(), text("variant"))
             && !variant.is_empty()
         {
@@ -74,12 +84,12 @@ impl Store {
         self.db.read(|db| {
             let record = self.find(db, image)?;
             let config = self.config_in(db, record.id)?;
-            let mut layers = config.rootfs.diff_ids.iter();
+            let mut layers = config.rootfs.diff_ids.iter().enumerate();
             let mut entries = Vec::new();
             for line in &config.history {
                 let layer = if line.empty_layer { None } else { layers.next() };
                 let size = match layer {
-                    Some(diff_id) => db.number("SELECT content FROM layers WHERE diff_id = ?", [*diff_id])?,
+                    Some((position, _)) => self.layer_size(db, &record, position as i64)?,
                     None => 0,
                 };
                 let created = line.created.clone().unwrap_or_default();

@@ -206,6 +206,17 @@ impl Store {
         )
     }
 
+    /// The same of one of its layers.
+    pub(super) fn layer_size(&self, db: &Connection, record: &ImageRecord, position: i64) -> Result<u64> {
+        db.number(
+            "SELECT coalesce(layers.content, blobs.size) FROM image_layers LEFT JOIN layers USING (diff_id)
+             LEFT JOIN manifest_layers ON manifest = ?2 AND manifest_layers.position = image_layers.position
+             LEFT JOIN blobs ON blobs.digest = manifest_layers.digest
+             WHERE image = ?1 AND image_layers.position = ?3",
+            (record.id, record.manifest, position),
+        )
+    }
+
     /// One image by name, ID or prefix.
     pub fn get(&self, image: &str) -> Result<ImageSummary> {
         self.db.read(|db| {

@@ -105,8 +105,7 @@ impl PartialBlob {
 impl Store {
     /// Claims a blob for this lease, which also keeps it from being collected. `Ours` may be claimed again.
     pub fn claim(&self, lease: &Lease<'_>, digest: Digest) -> Result<Claim> {
-        self.forget_dead_engines()?;
-        self.db.write_relaxed(|db| {
+        let claim = self.db.write_relaxed(|db| {
             lease.blob(db, digest)?;
             if self.has_blob(db, digest)? {
                 return Ok(Claim::Here);
@@ -116,7 +115,12 @@ impl Store {
             }
             lease.claim(db, digest)?;
             Ok(Claim::Ours)
-        })
+        })?;
+        if claim == Claim::Theirs {
+            // They may be dead: then it is ours the next time.
+            self.forget_dead_engines()?;
+        }
+        Ok(claim)
     }
 
     /// Gives a claim up, so that another may fetch the rest.
