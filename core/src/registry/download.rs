@@ -61,26 +61,21 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Fetches a blob into the store, unless it is here or another process is at it. Returns whether it had to.
+/// Sees to it that a blob is in the store: it is here, another process fetches it, or this one does.
 pub fn download(
     store: &Store,
     client: &Client<'_>,
     lease: &Lease<'_>,
     descriptor: &Descriptor,
     mut told: Told<'_>,
-) -> Result<bool> {
+) -> Result<()> {
     let digest = descriptor.digest;
-    let mut waited = false;
     loop {
         match store.claim(lease, digest)? {
             Claim::Here => {
-                told.tell(LayerState::Exists, 0)?;
-                return Ok(waited);
+                return told.tell(LayerState::Exists, 0);
             }
-            Claim::Theirs => {
-                waited = true;
-                client.http().runtime().sleep(LOOK)?;
-            }
+            Claim::Theirs => client.http().runtime().sleep(LOOK)?,
             Claim::Ours => break,
         }
     }
@@ -89,8 +84,7 @@ pub fn download(
         store.release(lease, digest)?;
     }
     fetched?;
-    told.tell(LayerState::Done, descriptor.size)?;
-    Ok(true)
+    told.tell(LayerState::Done, descriptor.size)
 }
 
 fn fetch(

@@ -103,9 +103,7 @@ fn push_one(
     let tag = name.tag().unwrap_or_default();
     let there = manifests::head(client, tag, "pull,push")?;
     // A registry that has a manifest has what it refers to.
-    if there == Some(top.digest)
-        || (there.is_some() && manifests::head(client, &top.digest.to_string(), "pull,push")?.is_some())
-    {
+    if there == Some(top.digest) || manifests::head(client, &top.digest.to_string(), "pull,push")?.is_some() {
         for (blob, is_layer) in &parcel.blobs {
             if *is_layer {
                 Told::new("push", blob, task).tell(LayerState::Exists, 0)?;
@@ -129,10 +127,13 @@ fn push_one(
     if there != Some(top.digest) {
         manifests::put(client, tag, &top.media_type, bytes)?;
     }
-    store.db().write(|db| {
-        let digest = name.with_digest(top.digest);
-        store.set_name(db, &digest, parcel.image, parcel.manifest, parcel.via).map(drop)
-    })?;
+    // The image of another platform is no image here, and can have no name.
+    if parcel.via.unwrap_or(parcel.manifest) == top.digest {
+        store.db().write(|db| {
+            let digest = name.with_digest(top.digest);
+            store.set_name(db, &digest, parcel.image, parcel.manifest, parcel.via).map(drop)
+        })?;
+    }
     let (name, digest, size) = (name.to_string(), top.digest.to_string(), bytes.len() as u64);
     task.announce(&Event::Pushed { name: name.clone(), digest: digest.clone(), size });
     Ok(PushedImage { name, digest, size })

@@ -214,13 +214,15 @@ impl<'b> Upload<'_, 'b> {
     /// Does the next request. Says whether the blob is there now.
     fn advance(&mut self, chunk: Option<u64>) -> Result<bool, Trouble> {
         let (size, from) = (self.descriptor.size, self.offset);
-        if from == size || (from == 0 && chunk.is_none_or(|chunk| chunk >= size)) {
+        let left = size - from;
+        // The last piece ends the upload: as one of its own it might be too short for the registry.
+        if chunk.is_none_or(|chunk| left <= chunk) {
             let mut location = self.session.location.clone();
             location.query_pairs_mut().append_pair("digest", &self.descriptor.digest.to_string());
-            self.request(Method::PUT, location, from, size - from)?;
+            self.request(Method::PUT, location, from, left)?;
             return Ok(true);
         }
-        let end = chunk.map_or(size, |chunk| size.min(from + chunk));
+        let end = chunk.map_or(size, |chunk| from + chunk);
         let response = self.request(Method::PATCH, self.session.location.clone(), from, end - from)?;
         self.session = Session::of(&response, Some(&self.session))?;
         self.offset = response.header(RANGE).and_then(received).unwrap_or(end).min(end);
@@ -238,7 +240,7 @@ impl<'b> Upload<'_, 'b> {
         call.target = Target::Url(url);
         // A failure leaves the registry with a part that has to be asked for first.
         call.again = false;
-        if method == Method::PATCH {
+        if method == Method::PATCH || (from > 0 && length > 0) {
             call = call.with(CONTENT_RANGE, format!("{from}-{}", from + length - 1));
         }
         if length > 0 {
