@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 
@@ -283,6 +284,58 @@ impl Write for AtomicFile {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.temporary.as_file_mut().flush()
+    }
+}
+
+/// Bytes between two flushes of what is being written.
+const FLUSH_EVERY: u64 = 64 << 20;
+
+/// Flushes what is written on a thread beside, so that the end does not wait for all of it. The thread ends with it.
+pub struct Flusher {
+    flush: fn(&File) -> std::io::Result<()>,
+    written: u64,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Flusher {
+    /// For one large file.
+    pub fn of_file() -> Self {
+        Flusher { flush: File::sync_data, written: 0, thread: None }
+    }
+
+    /// For many files, by the file system that they are in.
+    pub fn of_filesystem() -> Self {
+        Flusher { flush: |file| Ok(rustix::fs::syncfs(file)?), written: 0, thread: None }
+    }
+
+    /// Takes note of bytes that were written to the file, or to the file system that it is in.
+    pub fn wrote(&mut self, file: &File, bytes: usize) -> std::io::Result<()> {
+        let before = self.written / FLUSH_EVERY;
+        self.written += bytes as u64;
+        let idle = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        if self.written / FLUSH_EVERY > before && idle {
+            self.join()?;
+            let (file, flush) = (file.try_clone()?, self.flush);
+            let thread = std::thread::Builder::new().name("flush".into());
+            self.thread = Some(thread.spawn(move || flush(&file))?);
+        }
+        Ok(())
+    }
+
+    /// Waits for the flush that is under way.
+    pub fn join(&mut self) -> std::io::Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(std::io::Error::other("the thread that flushes died")),
+        }
+    }
+}
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        // What was written is given up, and with it what its flush says; but no thread outlives the operation.
+        let _ = self.join();
     }
 }
 

@@ -2,18 +2,14 @@
 //! its table of contents on another.
 
 use std::io::{self, Cursor, Read, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::digest::{Digest, DigestReader, Hasher};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::{Event, LayerState};
-use crate::fs::COPY_BUFFER;
-use crate::layer::{self, Compression, LayerWriter, Toc};
+use crate::layer::{self, Compression, LayerWriter, Sender, Toc, beside};
 use crate::store::{BlobWriter, NewLayer, PendingBlob, Store};
 use crate::task::Task;
 
-/// Blocks on their way to the other thread.
-const IN_FLIGHT: usize = 4;
 /// Bytes between two progress events.
 const PROGRESS: u64 = 8 << 20;
 
@@ -56,7 +52,7 @@ pub fn keep(store: &Store, reader: impl Read, progress: &Progress<'_>) -> Result
         |blocks| {
             // The digest of a plain tar is its DiffID: no need to compute it twice.
             let mut hasher = (!plain).then(Hasher::default);
-            pump(reader, blocks, progress, |bytes| {
+            pump(reader, &blocks, progress, |bytes| {
                 if let Some(hasher) = &mut hasher {
                     hasher.update(bytes);
                 }
@@ -88,7 +84,7 @@ pub fn recompress(
     let limits = store.limits().clone();
     let writer = LayerWriter::new(store.blob_writer(), compression)?;
     let ((), (toc, writer)) = beside(
-        |blocks| pump(reader, blocks, progress, |_| Ok(())),
+        |blocks| pump(reader, &blocks, progress, |_| Ok(())),
         |blocks| {
             let (_, tar) = layer::decoder(blocks, &limits)?;
             let mut tee = Tee { reader: tar, writer };
@@ -125,37 +121,10 @@ pub fn detect<R: Read>(mut reader: R) -> Result<(Compression, Whole<R>)> {
     Ok((Compression::detect(&start), Cursor::new(start).chain(reader)))
 }
 
-/// Runs `first` on this thread, feeding `second` on another. The error of `first` counts before that of `second`, which then only
-/// saw its stream end early.
-pub fn beside<A, B: Send>(
-    first: impl FnOnce(Option<Sender>) -> Result<A>,
-    second: impl FnOnce(Blocks) -> Result<B> + Send,
-) -> Result<(A, B)> {
-    let (blocks, taken) = sync_channel(IN_FLIGHT);
-    let (returned, used) = sync_channel(IN_FLIGHT);
-    let sender = Sender { blocks, used };
-    let receiver = Blocks { blocks: taken, used: returned, block: Block::default(), at: 0 };
-    std::thread::scope(|scope| {
-        let other = std::thread::Builder::new()
-            .name("layer-scan".into())
-            .spawn_scoped(scope, move || second(receiver))
-            .context(|| "start a thread to read a layer")?;
-        let first = first(Some(sender));
-        let second = other
-            .join()
-            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a thread that read a layer died")));
-        match (first, second) {
-            (Ok(first), second) => Ok((first, second?)),
-            (Err(error), Err(cause)) if error.kind() == ErrorKind::Internal => Err(cause),
-            (Err(error), _) => Err(error),
-        }
-    })
-}
-
 /// Reads blocks, hands each to `each` and to the other thread.
 pub fn pump(
     mut reader: impl Read,
-    sender: Option<Sender>,
+    sender: &Sender,
     progress: &Progress<'_>,
     mut each: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
@@ -163,95 +132,18 @@ pub fn pump(
     progress.emit(LayerState::Started, 0)?;
     loop {
         progress.task.check()?;
-        let mut block = sender.as_ref().map(Sender::block).unwrap_or_default();
+        let mut block = sender.block();
         block.fill(&mut reader).context(|| "read layer")?;
-        if block.length == 0 {
+        if block.bytes().is_empty() {
             return Ok(());
         }
         each(block.bytes())?;
-        bytes += block.length as u64;
-        if let Some(sender) = &sender
-            && sender.blocks.send(block).is_err()
-        {
-            // The other thread gave up; its error is told.
-            return Err(Error::new(ErrorKind::Internal, "the other thread ended"));
-        }
+        bytes += block.bytes().len() as u64;
+        sender.send(block)?;
         if bytes - told >= PROGRESS {
             progress.emit(LayerState::Progress, bytes)?;
             told = bytes;
         }
-    }
-}
-
-/// Bytes on their way to the other thread. The buffers go round: a new one for each block would cost more than the copy into it.
-#[derive(Default)]
-struct Block {
-    buffer: Vec<u8>,
-    length: usize,
-}
-
-impl Block {
-    fn bytes(&self) -> &[u8] {
-        &self.buffer[..self.length]
-    }
-
-    /// Reads until it is full or the reader is at its end.
-    fn fill(&mut self, reader: &mut impl Read) -> io::Result<()> {
-        self.buffer.resize(COPY_BUFFER, 0);
-        self.length = 0;
-        while self.length < COPY_BUFFER {
-            match reader.read(&mut self.buffer[self.length..]) {
-                Ok(0) => break,
-                Ok(n) => self.length += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The end that gives blocks.
-pub struct Sender {
-    blocks: SyncSender<Block>,
-    used: Receiver<Block>,
-}
-
-impl Sender {
-    /// A block to fill: one that came back, or a new one.
-    fn block(&self) -> Block {
-        self.used.try_recv().unwrap_or_default()
-    }
-
-    /// Gives a copy of these bytes, of which there are at most a block.
-    pub fn copy(&self, mut bytes: &[u8]) -> Result<()> {
-        let mut block = self.block();
-        block.fill(&mut bytes).context(|| "copy a block")?;
-        self.blocks.send(block).map_err(|_| Error::new(ErrorKind::Internal, "the other thread ended"))
-    }
-}
-
-/// The end that takes blocks, as a stream.
-pub struct Blocks {
-    blocks: Receiver<Block>,
-    used: SyncSender<Block>,
-    block: Block,
-    at: usize,
-}
-
-impl Read for Blocks {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.block.length {
-            let Ok(next) = self.blocks.recv() else { return Ok(0) };
-            // Nobody waits for it at the end.
-            let _ = self.used.try_send(std::mem::replace(&mut self.block, next));
-            self.at = 0;
-        }
-        let left = &self.block.bytes()[self.at..];
-        let n = buffer.len().min(left.len());
-        buffer[..n].copy_from_slice(&left[..n]);
-        self.at += n;
-        Ok(n)
     }
 }
 

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::contents::blob_path;
-use super::ingest::{Progress, beside, pump};
+use super::ingest::{Progress, pump};
 use super::stream::Sink;
 use super::{SaveFormat, SaveOptions, Target};
 use crate::digest::{Digest, DigestReader};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::{Event, LayerState};
 use crate::fs;
-use crate::layer::{Entry, EntryKind, TarWriter};
+use crate::layer::{Entry, EntryKind, TarWriter, beside};
 use crate::reference::Reference;
 use crate::spec::{self, Descriptor, Index};
 use crate::store::{ImageRecord, Lease, Sql, Store, check_blob};
@@ -198,11 +198,7 @@ fn save_tar(
             beside(
                 |hashed| {
                     beside(
-                        |written| {
-                            pump(blob.unchecked(), written, &progress, |bytes| {
-                                hashed.iter().try_for_each(|hashed| hashed.copy(bytes))
-                            })
-                        },
+                        |written| pump(blob.unchecked(), &written, &progress, |bytes| hashed.copy(bytes)),
                         |mut blocks| tar.append(&entry, &mut blocks),
                     )
                 },

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::thread::JoinHandle;
 
 use rusqlite::{Connection, params};
 use tempfile::NamedTempFile;
@@ -18,58 +17,16 @@ use crate::spec::DOCUMENT_LIMIT;
 /// Blobs of up to this many bytes live in the database.
 pub(super) const INLINE_LIMIT: usize = 64 * 1024;
 
-/// Bytes between two flushes of a file that is being written.
-const FLUSH_EVERY: u64 = 64 << 20;
-
 pub(super) enum Body {
     Inline(Vec<u8>),
     File(NamedTempFile),
-}
-
-/// Flushes a large file on a thread beside while it is written, so that the end does not wait for all of it.
-#[derive(Default)]
-pub(super) struct Flusher {
-    written: u64,
-    thread: Option<JoinHandle<io::Result<()>>>,
-}
-
-impl Flusher {
-    /// Takes note of bytes that were written to the file.
-    pub fn wrote(&mut self, file: &File, bytes: usize) -> io::Result<()> {
-        let before = self.written / FLUSH_EVERY;
-        self.written += bytes as u64;
-        let idle = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
-        if self.written / FLUSH_EVERY > before && idle {
-            self.join()?;
-            let file = file.try_clone()?;
-            let flush = std::thread::Builder::new().name("blob-flush".into());
-            self.thread = Some(flush.spawn(move || file.sync_data())?);
-        }
-        Ok(())
-    }
-
-    /// Waits for the flush that is under way.
-    pub fn join(&mut self) -> io::Result<()> {
-        match self.thread.take().map(JoinHandle::join) {
-            None => Ok(()),
-            Some(Ok(result)) => result,
-            Some(Err(_)) => Err(io::Error::other("the thread that flushes a blob died")),
-        }
-    }
-}
-
-impl Drop for Flusher {
-    fn drop(&mut self) {
-        // The blob is given up, and with it what its flush says; but no thread outlives the operation.
-        let _ = self.join();
-    }
 }
 
 /// A blob that is written: in memory while it is small, else in a temporary file. Dropped, it is gone.
 pub struct BlobWriter<'a> {
     store: &'a Store,
     body: Body,
-    flusher: Flusher,
+    flusher: fs::Flusher,
 }
 
 impl Write for BlobWriter<'_> {
@@ -210,7 +167,7 @@ impl Seek for BlobReader {
 impl Store {
     /// Begins a blob.
     pub fn blob_writer(&self) -> BlobWriter<'_> {
-        BlobWriter { store: self, body: Body::Inline(Vec::new()), flusher: Flusher::default() }
+        BlobWriter { store: self, body: Body::Inline(Vec::new()), flusher: fs::Flusher::of_file() }
     }
 
     fn temporary_file(&self) -> Result<NamedTempFile> {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use tempfile::{NamedTempFile, TempPath};
 
 use super::Store;
-use super::blobs::{Body, Flusher, INLINE_LIMIT, PendingBlob, check_blob};
+use super::blobs::{Body, INLINE_LIMIT, PendingBlob, check_blob};
 use super::db::Sql;
 use super::presence::Lease;
 use crate::digest::{Digest, Hasher};
@@ -39,7 +39,7 @@ pub struct PartialBlob {
 
 enum Partial {
     Inline(Vec<u8>),
-    File { file: File, path: PathBuf, flusher: Flusher },
+    File { file: File, path: PathBuf, flusher: fs::Flusher },
 }
 
 impl PartialBlob {
@@ -171,7 +171,7 @@ impl Store {
             digest,
             size,
             hasher,
-            body: Partial::File { file, path, flusher: Flusher::default() },
+            body: Partial::File { file, path, flusher: fs::Flusher::of_file() },
         };
         if partial.written() > size {
             partial.restart()?;

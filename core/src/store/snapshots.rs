@@ -86,34 +86,46 @@ impl Store {
         self.add_snapshot(layer.chain_id, folder)
     }
 
-    /// Hands a layer's tar to `work`, which has to read all of it, and checks blob and DiffID afterwards.
-    /// `digest_mismatch` when the blob is damaged.
-    pub fn read_layer<T>(
+    /// Hands a layer's tar to `work`, which has to read all of it, on another thread than the one that reads and decompresses, and
+    /// checks the DiffID afterwards. `digest_mismatch` when blob or layer is damaged.
+    pub fn read_layer<T: Send>(
         &self,
         layer: &StoredLayer,
-        work: impl FnOnce(&mut dyn std::io::Read) -> Result<T>,
+        work: impl FnOnce(&mut dyn std::io::Read) -> Result<T> + Send,
     ) -> Result<T> {
         let result = self.read_tar(layer, work);
-        if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidImage) {
-            // A damaged blob shows as a bad stream before its digest is known.
+        let suspicious = |error: &Error| {
+            matches!(
+                error.kind(),
+                ErrorKind::InvalidImage | ErrorKind::DigestMismatch | ErrorKind::Unsupported
+            )
+        };
+        if result.as_ref().is_err_and(suspicious) {
+            // What is read is checked by its DiffID, once it is decompressed. A damaged blob is to be called that.
             let mut blob = self.blob(layer.digest)?.reader();
             std::io::copy(&mut blob, &mut std::io::sink()).context(|| "read layer")?;
         }
         result
     }
 
-    fn read_tar<T>(
+    fn read_tar<T: Send>(
         &self,
         layer: &StoredLayer,
-        work: impl FnOnce(&mut dyn std::io::Read) -> Result<T>,
+        work: impl FnOnce(&mut dyn std::io::Read) -> Result<T> + Send,
     ) -> Result<T> {
-        let mut blob = self.blob(layer.digest)?.reader();
-        let (_, decoder) = layer::decoder(&mut blob, &self.limits)?;
-        let mut tar = DigestReader::new(decoder);
-        let value = work(&mut tar)?;
-        std::io::copy(&mut tar, &mut std::io::sink()).context(|| "read layer")?;
-        let (diff_id, _) = tar.finish();
-        std::io::copy(&mut blob, &mut std::io::sink()).context(|| "read layer")?;
+        let mut blob = self.blob(layer.digest)?.unchecked();
+        let ((), (value, diff_id)) = layer::beside(
+            |blocks| {
+                let (_, mut decoder) = layer::decoder(&mut blob, &self.limits)?;
+                blocks.drain(&mut decoder, &mut || Ok(()))
+            },
+            |blocks| {
+                let mut tar = DigestReader::new(blocks);
+                let value = work(&mut tar)?;
+                std::io::copy(&mut tar, &mut std::io::sink()).context(|| "read layer")?;
+                Ok((value, tar.finish().0))
+            },
+        )?;
         if diff_id != layer.diff_id {
             return Err(Error::new(
                 ErrorKind::DigestMismatch,
