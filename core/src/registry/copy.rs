@@ -21,7 +21,6 @@ use super::upload::{BlobSource, Sent, upload};
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec::{Descriptor, Document};
 use crate::store::check_blob;
@@ -41,12 +40,7 @@ pub fn copy(http: &Http<'_>, source: &str, destination: &str, options: &CopyOpti
     task.emit(&Event::Resolving { name: source.to_string() })?;
     let mut top = manifests::get(&copy.from, &reference_of(&source))?;
     if let Some(platform) = &options.platform {
-        let platform: Platform = platform.parse()?;
-        for _ in 0..MAX_NESTING {
-            let Document::Index(index) = &top.document else { break };
-            let chosen = manifests::choose(index, &platform, &source.to_string())?;
-            top = manifests::get_described(&copy.from, chosen)?;
-        }
+        top = manifests::for_platform(&copy.from, top, &platform.parse()?, &source)?;
     }
     if let Some(wanted) = destination.digest().filter(|wanted| *wanted != top.digest) {
         return Err(Error::new(

@@ -186,13 +186,7 @@ pub fn report(client: &Client<'_>, name: &Reference, platform: Option<&str>) -> 
     let reference = name.digest().map(|digest| digest.to_string());
     let mut found = get(client, &reference.unwrap_or_else(|| name.tag().unwrap_or_default().to_owned()))?;
     if let Some(platform) = platform {
-        let platform: Platform = platform.parse()?;
-        for _ in 0..MAX_NESTING {
-            let Document::Index(index) = &found.document else { break };
-            let chosen = choose(index, &platform, &name.to_string())
-                .map_err(|error| error.with("host", name.host()).with("repository", name.path()))?;
-            found = get_described(client, chosen)?;
-        }
+        found = for_platform(client, found, &platform.parse()?, name)?;
     }
     let what = format!("manifest {}", found.digest);
     Ok(ManifestReport {
@@ -204,6 +198,28 @@ pub fn report(client: &Client<'_>, name: &Reference, platform: Option<&str>) -> 
         raw: String::from_utf8(found.bytes)
             .map_err(|_| Error::new(ErrorKind::InvalidImage, format!("{what} is not UTF-8")))?,
     })
+}
+
+/// The manifest that a document leads to for a platform: itself, or of an index the one that `choose` finds.
+pub fn for_platform(
+    client: &Client<'_>,
+    mut fetched: Fetched,
+    platform: &Platform,
+    name: &Reference,
+) -> Result<Fetched> {
+    let top = fetched.digest;
+    for _ in 0..=MAX_NESTING {
+        let Document::Index(index) = &fetched.document else { return Ok(fetched) };
+        let chosen = choose(index, platform, &name.to_string())
+            .map_err(|error| error.with("host", name.host()).with("repository", name.path()))?;
+        fetched = get_described(client, chosen)?;
+    }
+    Err(nested_too_deep(top))
+}
+
+/// The error for an index that leads nowhere.
+pub fn nested_too_deep(digest: Digest) -> Error {
+    Error::new(ErrorKind::InvalidImage, format!("index {digest}: indexes are nested too deep"))
 }
 
 /// The manifest of an index for a platform: the same variant if there is one, or else what runs there too. Attestations and other

@@ -183,36 +183,25 @@ fn take(
 /// Follows indexes to the manifest of the platform; with all platforms wanted, also to everything else.
 fn choose(client: &Client<'_>, name: &Reference, fetched: Fetched, order: &Order) -> Result<Chosen> {
     let platform = order.platform.clone().unwrap_or_else(Platform::host);
-    let top = fetched.clone();
-    let mut current = fetched;
-    for _ in 0..=MAX_NESTING {
-        let index = match &current.document {
-            Document::Manifest(manifest) => {
-                let image = (**manifest).clone();
-                let index = matches!(top.document, Document::Index(_)).then(|| top.clone());
-                let rest = match &index {
-                    Some(index) if order.all_platforms => everything(client, index, 0)?,
-                    _ => Vec::new(),
-                };
-                return Ok(Chosen { manifest: current, image, index, rest });
-            }
-            Document::Index(index) => index,
-        };
-        let descriptor = manifests::choose(index, &platform, &name.to_string())
-            .map_err(|error| error.with("host", name.host()).with("repository", name.path()))?;
-        current = manifests::get_described(client, descriptor)?;
+    let index = matches!(fetched.document, Document::Index(_)).then(|| fetched.clone());
+    let manifest = manifests::for_platform(client, fetched, &platform, name)?;
+    let rest = match &index {
+        Some(index) if order.all_platforms => everything(client, index, 0)?,
+        _ => Vec::new(),
+    };
+    match &manifest.document {
+        Document::Manifest(image) => {
+            let image = (**image).clone();
+            Ok(Chosen { manifest, image, index, rest })
+        }
+        Document::Index(_) => Err(manifests::nested_too_deep(manifest.digest)),
     }
-    Err(nested_too_deep(top.digest))
-}
-
-fn nested_too_deep(digest: Digest) -> Error {
-    Error::new(ErrorKind::InvalidImage, format!("index {digest}: indexes are nested too deep"))
 }
 
 /// Everything an index leads to: documents and blobs.
 fn everything(client: &Client<'_>, index: &Fetched, depth: u32) -> Result<Vec<Descriptor>> {
     if depth > MAX_NESTING {
-        return Err(nested_too_deep(index.digest));
+        return Err(manifests::nested_too_deep(index.digest));
     }
     let Document::Index(listed) = &index.document else { return Ok(Vec::new()) };
     let mut found = Vec::new();

@@ -62,6 +62,147 @@ fn kinds(report: &VerifyReport) -> Vec<&str> {
     report.problems.iter().map(|problem| problem.kind.as_str()).collect()
 }
 
+/// Adds an image whose layer, of these bytes, was never read, with what its config says of it.
+fn add_unread(store: &Store, name: &str, blob: &[u8], diff_id: Digest) -> Digest {
+    let lease = store.lease();
+    let (digest, size) = (Digest::of(blob), blob.len() as u64);
+    if store.claim(&lease, digest).unwrap() == Claim::Ours {
+        let mut partial = store.partial(digest, size).unwrap();
+        let rest = &blob[partial.written() as usize..];
+        partial.write(rest).unwrap();
+        store.add_claimed(&lease, partial.finish().unwrap()).unwrap();
+    }
+    let mut config = ImageConfig::new(&Platform::host());
+    config.rootfs.diff_ids = vec![diff_id];
+    config.author = name.to_owned();
+    let config = spec::to_bytes(&config).unwrap();
+    let layers = vec![Descriptor::new(media_type::OCI_LAYER, digest, size)];
+    let manifest = Manifest::new(Descriptor::of(media_type::OCI_CONFIG, &config), layers);
+    let (manifest, media_type) = (spec::to_bytes(&manifest).unwrap(), media_type::OCI_MANIFEST.into());
+    let image = NewImage { made: false, config, manifest, media_type, parent: None };
+    store
+        .db()
+        .write(|db| {
+            let (id, manifest) = store.add_image(db, image)?;
+            store.set_name(db, &name.parse().unwrap(), id, manifest, None)?;
+            Ok(id)
+        })
+        .unwrap()
+}
+
+/// A tar with one file of these bytes.
+fn tar_of(content: &[u8]) -> Vec<u8> {
+    let entry = Entry { size: content.len() as u64, ..Entry::new("file", EntryKind::File, 0o644) };
+    let mut tar = TarWriter::new(Vec::new());
+    tar.append(&entry, &mut &content[..]).unwrap();
+    tar.finish().unwrap()
+}
+
+#[test]
+fn a_blob_is_fetched_by_one_at_a_time_and_what_came_is_kept_for_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (store(folder.path()), store(folder.path()));
+    let digest = Digest::of(LARGE);
+    let (first, second) = (one.lease(), two.lease());
+    assert_eq!(one.claim(&first, digest).unwrap(), Claim::Ours);
+    assert_eq!(one.claim(&first, digest).unwrap(), Claim::Ours);
+    assert_eq!(two.claim(&second, digest).unwrap(), Claim::Theirs);
+    one.partial(digest, LARGE.len() as u64).unwrap().write(&LARGE[..150_000]).unwrap();
+    drop(first); // gives it up
+    assert_eq!(two.claim(&second, digest).unwrap(), Claim::Ours);
+    let mut partial = two.partial(digest, LARGE.len() as u64).unwrap();
+    assert_eq!(partial.written(), 150_000);
+    partial.write(&LARGE[150_000..]).unwrap();
+    two.add_claimed(&second, partial.finish().unwrap()).unwrap();
+    assert_eq!(one.claim(&one.lease(), digest).unwrap(), Claim::Here);
+    assert!(fs::list(&one.root().join("partial")).unwrap().is_empty());
+    // Nothing needs it but the lease.
+    let prune = || one.prune_images(&PruneOptions::default(), &Task::new().unwrap()).unwrap();
+    assert_eq!(prune().reclaimed, 0);
+    drop(second);
+    assert_eq!(prune().reclaimed, LARGE.len() as u64);
+}
+
+#[test]
+fn bytes_that_are_not_the_blob_are_refused_and_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let (digest, size) = (Digest::of(LARGE), LARGE.len() as u64);
+    let lease = store.lease();
+    store.claim(&lease, digest).unwrap();
+    let mut partial = store.partial(digest, size).unwrap();
+    partial.write(&[8; 200_000]).unwrap();
+    assert_eq!(partial.write(b"more").unwrap_err().kind(), ErrorKind::DigestMismatch);
+    assert_eq!(partial.finish().map(drop).unwrap_err().kind(), ErrorKind::DigestMismatch);
+    assert_eq!(store.partial(digest, size).unwrap().written(), 0);
+    store.release(&lease, digest).unwrap();
+    drop(lease);
+    store.prune_images(&PruneOptions::default(), &Task::new().unwrap()).unwrap();
+    assert!(fs::list(&store.root().join("partial")).unwrap().is_empty());
+}
+
+#[test]
+fn a_layer_of_a_registry_is_read_at_its_first_use_and_an_image_that_lies_of_it_spoils_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let tar = tar_of(&[9; 100_000]);
+    let honest = add_unread(&store, "honest:1", &tar, Digest::of(&tar));
+    let liar = add_unread(&store, "liar:1", &tar, Digest::of(b"something else"));
+    assert_eq!(store.inspect("honest:1").unwrap()["UnreadLayers"], 1);
+    assert_eq!(store.get("honest:1").unwrap().size, tar.len() as u64);
+    let layer = |name: &str| {
+        let layers = store.db().read(|db| {
+            let (_, manifest, _) = store.manifest_of(db, name)?;
+            store.layers(db, manifest)
+        });
+        layers.unwrap().remove(0)
+    };
+    assert_eq!(store.toc(&layer("liar:1")).unwrap_err().kind(), ErrorKind::DigestMismatch);
+    let report = verify(&store, false);
+    assert_eq!(kinds(&report), ["image_broken"]);
+    assert_eq!(report.problems[0].subject, liar.to_string());
+    assert_eq!(store.toc(&layer("honest:1")).unwrap().entries.len(), 1);
+    assert!(store.inspect("honest:1").unwrap().get("UnreadLayers").is_none());
+    assert_eq!(store.get("honest:1").unwrap().size, 100_000);
+    verify(&store, true);
+    assert!(verify(&store, false).problems.is_empty());
+    assert_eq!(store.get("honest:1").unwrap().id, honest.to_string());
+    assert_eq!(store.get("liar:1").unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn what_an_index_lists_is_kept_as_long_as_a_name_leads_through_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let id = add(&store, "a:1", b"x");
+    let other = {
+        let lease = store.lease();
+        let digest = Digest::of(LARGE);
+        store.claim(&lease, digest).unwrap();
+        let mut partial = store.partial(digest, LARGE.len() as u64).unwrap();
+        partial.write(LARGE).unwrap();
+        store.add_claimed(&lease, partial.finish().unwrap()).unwrap();
+        let index = NewIndex {
+            bytes: br#"{"schemaVersion":2,"manifests":[]}"#.to_vec(),
+            media_type: media_type::OCI_INDEX.into(),
+            blobs: Some(vec![digest]),
+        };
+        let named = store.db().write(|db| {
+            let (_, manifest, name) = store.manifest_of(db, "a:1")?;
+            let via = store.add_index(db, index)?;
+            store.set_name(db, &name.unwrap(), id, manifest, Some(via))
+        });
+        named.unwrap();
+        digest
+    };
+    let prune = || store.prune_images(&PruneOptions::default(), &Task::new().unwrap()).unwrap();
+    prune();
+    assert!(store.blob(other).is_ok());
+    store.remove("a:1", &RemoveOptions::default()).unwrap();
+    assert_eq!(store.blob(other).map(drop).unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(verify(&store, false).problems.is_empty());
+}
+
 /// More than what is kept in the database.
 const LARGE: &[u8] = &[7; 200_000];
 
