@@ -84,7 +84,9 @@ conformance: programs python node ## Run the conformance cases through all four 
 .PHONY: examples
 examples: ## Run the example of every language
 	$(BIN)/python examples/python/main_job.py
+	$(BIN)/python examples/python/registry.py
 	node examples/node/main-job.mjs
+	node examples/node/registry.mjs
 	bindings-c/tests/check $(CURDIR)/target/c example
 
 .PHONY: generate

@@ -356,7 +356,8 @@ export class Images {
   /** Pulls an image. What is here already is not fetched; without a tag it is `latest`. */
   pull(name: string, options?: PullOptions & { allTags?: false | undefined }): Promise<Image>;
   pull(name: string, options?: PullOptions): Promise<Image | Image[]>;
-  /** Pushes a name, or with `allTags` every tag of a repository that is here. The digest pushed is the digest stored. */
+  /** Pushes a name, or with `allTags` every tag of a repository that is here. Its manifest goes as it is stored; layers
+   * that are stored uncompressed are compressed for it, which makes it another. */
   push(name: string, options?: PushOptions): Promise<PushedImage[]>;
   /** Searches Docker Hub, or the host that the term begins with. */
   search(term: string, options?: SearchOptions): Promise<SearchResult[]>;
@@ -390,7 +391,7 @@ export class Image {
   /** Bytes of its layers once unpacked; their stored size as long as the other is not known. */
   readonly size: number;
   readonly labels: Readonly<Record<string, string>>;
-  /** Digest of its manifest. */
+  /** Digest of its manifest here. `digests` has those of registries: a push compresses layers that are not. */
   readonly manifestDigest: string;
   /** `os/architecture[/variant]`. */
   readonly platform: string;

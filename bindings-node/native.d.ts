@@ -84,6 +84,42 @@ export declare class NativeEngine {
   registryDelete(name: string, options: string, events: boolean, listener: Listener): Operation
 }
 
+/** A registry, which `start` starts. */
+export declare class NativeRegistry {
+  /** A registry that has not started. */
+  constructor()
+  /** Starts it. */
+  start(options: string, listener: Listener): Operation
+  /** Stops it. */
+  stop(listener: Listener): Operation
+  /** What does not change while it runs, as JSON: `host`, `url`, `proxy_url`, `ca_pem`, `client_identity`. */
+  facts(): string
+  /** Adds a fault rule, which is JSON. */
+  fault(rule: string): void
+  /** Removes all fault rules. */
+  clearFaults(): void
+  /** The requests that arrived, as JSON. */
+  requests(): string
+  /** Forgets the requests that arrived. */
+  clearRequests(): void
+  /** The most requests that were being handled at the same time. */
+  peakInFlight(): number
+  /** Stores a blob; the answer is its digest. */
+  putBlob(repository: string, data: Uint8Array): string
+  /** A blob. */
+  blob(repository: string, digest: string): Buffer | null
+  /** Whether there is a blob. */
+  hasBlob(repository: string, digest: string): boolean
+  /** Removes a blob; the answer is whether it was there. */
+  removeBlob(repository: string, digest: string): boolean
+  /** Stores a manifest; the answer is its digest. */
+  putManifest(repository: string, reference: string, mediaType: string, data: Uint8Array): string
+  /** A manifest. */
+  manifest(repository: string, reference: string): NativeManifest | null
+  /** The tags of a repository. */
+  tags(repository: string): Array<string>
+}
+
 /** A call that is under way, as the object layer holds it. */
 export declare class Operation {
   /** Cancels it. Does nothing once it has ended. */
@@ -98,6 +134,14 @@ export declare class Operation {
 
 /** The code of every kind of error that the core knows. */
 export declare function errorCodes(): Array<string>
+
+/** A manifest that the registry has. */
+export interface NativeManifest {
+  /** Its media type. */
+  mediaType: string
+  /** Its bytes. */
+  data: Buffer
+}
 
 /** The version of layerkit. */
 export declare function version(): string

@@ -35,4 +35,11 @@ function invalidArgument(message, options) {
   return new LayerkitError('invalid_argument', message, options);
 }
 
-module.exports = { ERROR_CODES, LayerkitError, fromNative, invalidArgument };
+/** What napi says of an argument, in words of JavaScript, and without the argument: there may be a password in it. */
+function wrongArgument(message) {
+  if (message === 'Get TypedArray info failed') return 'an argument is not a Uint8Array';
+  const found = /^Failed to convert JavaScript value `(\w+).*` into rust type `(\w+)/s.exec(message);
+  return found ? `an argument is ${found[1].toLowerCase()} and not ${found[2].toLowerCase()}` : message;
+}
+
+module.exports = { ERROR_CODES, LayerkitError, fromNative, invalidArgument, wrongArgument };

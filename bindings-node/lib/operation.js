@@ -1,7 +1,7 @@
 'use strict';
 // One call of the native side as a promise: progress, cancellation, streams, errors.
 
-const { LayerkitError, fromNative, invalidArgument } = require('./errors.js');
+const { LayerkitError, fromNative, invalidArgument, wrongArgument } = require('./errors.js');
 const { camel, snake } = require('./names.js');
 
 function checked(options) {
@@ -64,8 +64,8 @@ function perform(begin, { signal, onProgress }, stream) {
     } catch (error) {
       if (error instanceof LayerkitError) throw error;
       // Nothing began: an argument has the wrong type, or (`GenericFailure`) Node refused what an operation needs.
-      const code = error.code === 'GenericFailure' ? 'internal' : 'invalid_argument';
-      throw new LayerkitError(code, error.message, { cause: error });
+      if (error.code === 'GenericFailure') throw new LayerkitError('internal', error.message, { cause: error });
+      throw invalidArgument(wrongArgument(error.message));
     }
     signal?.addEventListener('abort', cancel, { once: true });
     stream?.start(operation);

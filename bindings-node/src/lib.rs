@@ -2,12 +2,13 @@
 //!
 //! Holds no rule of its own. `engine` and `registry` have one method for each of the core's; `operation` runs each of them
 //! on a thread of its own and carries its messages to the JavaScript thread; `stream` lets the core read and write
-//! JavaScript's streams.
+//! JavaScript's streams; `testing` is the registry for tests.
 
 mod engine;
 mod operation;
 mod registry;
 mod stream;
+mod testing;
 
 use napi_derive::napi;
 

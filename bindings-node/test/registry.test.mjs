@@ -177,6 +177,16 @@ test('a secret of the wrong type is refused and not shown', async (t) => {
   }
 });
 
+test('an argument that is in the place of another is not shown either', async (t) => {
+  const engine = await openEngine(t);
+  const options = { auth: { username: 'me', password: 'hunter2' } };
+  for (const call of [() => engine.images.pull(options), () => engine.registry.tags(options), () => engine.registry.copy('a', options)]) {
+    const error = await rejection(call());
+    assert.deepEqual([error.code, error.message], ['invalid_argument', 'an argument is object and not string']);
+    assert.doesNotMatch(inspect(error), /hunter2/);
+  }
+});
+
 test('an engine is told how registries are reached, paths as URLs too', async (t) => {
   const home = folder(t);
   const url = pathToFileURL(home);

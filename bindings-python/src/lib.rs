@@ -13,6 +13,7 @@ mod operation;
 mod registry;
 mod stream;
 mod system;
+mod testing;
 
 use pyo3::prelude::*;
 
@@ -38,6 +39,8 @@ mod _native {
     };
     #[pymodule_export]
     use crate::system::{system_df, system_info, system_prune, system_verify};
+    #[pymodule_export]
+    use crate::testing::TestRegistry;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -18,6 +18,8 @@ def test_an_image_tells_what_it_is(engine: layerkit.Engine, image: layerkit.Imag
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", image.id)
     assert image.short_id == image.id[: len("sha256:") + 12]
     assert image.tags == ["base:1"]
+    assert image.digests == image.summary["digests"]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", image.manifest_digest)
     assert image.labels == {"kind": "test"}
     assert image.attrs["Id"] == image.id
     assert image.attrs["RepoTags"] == ["base:1"]
@@ -54,6 +56,8 @@ def test_reports_cannot_be_changed_through_an_image(image: layerkit.Image) -> No
     image.tags.append("x")
     image.labels["x"] = "y"
     assert image.tags == ["base:1"]
+    assert image.digests == image.summary["digests"]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", image.manifest_digest)
     assert "x" not in image.labels
 
 

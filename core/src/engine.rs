@@ -159,7 +159,8 @@ impl Engine {
     }
 
     /// Pushes a name, or with `all_tags` every tag of a repository that is here. The manifest goes last: a failure leaves the
-    /// registry's name as it was. The digest pushed is the digest stored.
+    /// registry's name as it was. The digest pushed is the digest stored, unless layers are stored uncompressed: they are
+    /// compressed for it, and the manifest is another.
     pub fn images_push(&self, name: &str, options: &PushOptions, task: &Task) -> Result<Vec<PushedImage>> {
         registry::push(&*self.store_for(task)?, &self.0.registry, name, options, task)
     }

@@ -56,6 +56,16 @@ class Image:
         return list(self._summary["tags"])
 
     @property
+    def digests(self) -> list[str]:
+        """Its names by digest, `repository@sha256:<hex>`: what it was pulled or pushed as."""
+        return list(self._summary["digests"])
+
+    @property
+    def manifest_digest(self) -> str:
+        """Digest of its manifest here. `digests` has those of registries: a push compresses layers that are not."""
+        return self._summary["manifest_digest"]
+
+    @property
     def labels(self) -> dict[str, str]:
         """Its labels."""
         return dict(self._summary["labels"])
@@ -424,8 +434,9 @@ class Images:
     ) -> builtins.list[PushedImage]:
         """Pushes a name, or with `all_tags` every tag of a repository that is here.
 
-        Without a tag it is `latest`. The digest that is pushed is the one that is stored. `chunk_size` is the bytes of
-        one request, for registries that refuse large ones.
+        Without a tag it is `latest`. A manifest goes as it is stored; layers that are stored uncompressed are
+        compressed for it, which makes it another. `chunk_size` is the bytes of one request, for registries that
+        refuse large ones.
         """
         options = {
             "all_tags": all_tags,

@@ -240,6 +240,9 @@ impl Authenticator {
                 )
                 .with("status", 401)
                 .with("host", host);
+            } else if trouble.error.kind() == ErrorKind::NotFound {
+                // What is not there is the token service, and not what a token was wanted for.
+                trouble.error = trouble.error.as_kind(ErrorKind::Unauthorized).context("ask for a token");
             }
             return Err(trouble);
         }

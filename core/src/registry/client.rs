@@ -223,7 +223,7 @@ impl<'a> Client<'a> {
                 Err(trouble) => {
                     let dead = matches!(trouble.error.kind(), ErrorKind::Network | ErrorKind::Timeout);
                     address.down.store(dead && at < last, Ordering::Relaxed);
-                    failure = Some(trouble);
+                    failure = Some(self.told(trouble));
                 }
             }
         }
@@ -343,8 +343,11 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Says where it was, in a failure that does not yet.
+    /// Says where it was, in a failure that does not yet. A cancel happened nowhere.
     fn told(&self, mut trouble: Trouble) -> Trouble {
+        if trouble.error.kind() == ErrorKind::Cancelled {
+            return trouble;
+        }
         trouble.error = trouble.error.with("host", self.host.as_str());
         if !self.repository.is_empty() {
             trouble.error = trouble.error.with("repository", self.repository.as_str());

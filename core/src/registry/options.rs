@@ -27,8 +27,8 @@ fn texts(value: Value, known: &[&str]) -> Result<impl FnMut(&str) -> Option<Stri
     for (key, value) in &object {
         if !known.contains(&key.as_str()) {
             return Err(format!(
-                "unknown field `{key}` in credentials, expected one of {}",
-                known.join(", ")
+                "unknown field `{key}` in credentials, expected one of `{}`",
+                known.join("`, `")
             ));
         }
         if !matches!(value, Value::String(_) | Value::Null) {

@@ -74,6 +74,7 @@ fn not_here(name: &Reference) -> Error {
         ErrorKind::NotFound,
         format!("An image does not exist locally with the tag: {}", name.familiar_repository()),
     )
+    .with("image", name.to_string())
 }
 
 /// What is pushed: documents, those that others refer to first and the one with the name last, and the blobs they need.

@@ -182,6 +182,20 @@ impl Store {
             Ok(config) => config,
             Err(error) => return Ok(Some(error.to_string())),
         };
+        // It was taken at its word before another image's use of the same blob showed what that is.
+        let lie = db.first(
+            "SELECT manifest_layers.digest, layer_blobs.diff_id FROM manifests
+             JOIN manifest_layers ON manifest = manifests.digest
+             JOIN layer_blobs ON layer_blobs.digest = manifest_layers.digest
+             JOIN image_layers ON image_layers.image = manifests.image
+               AND image_layers.position = manifest_layers.position
+             WHERE manifests.image = ? AND layer_blobs.diff_id != image_layers.diff_id",
+            [id],
+            |row| Ok((row.get::<_, Digest>(0)?, row.get::<_, Digest>(1)?)),
+        )?;
+        if let Some((digest, diff_id)) = lie {
+            return Ok(Some(format!("its layer {digest} has DiffID {diff_id}, which is not what its config says")));
+        }
         let layers = db.number("SELECT count(*) FROM image_layers WHERE image = ?", [id])?;
         let known = db.number(
             "SELECT count(*) FROM image_layers WHERE image = ? AND (diff_id IN (SELECT diff_id FROM layers)

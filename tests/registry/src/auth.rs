@@ -161,7 +161,8 @@ pub(crate) fn check(exchange: &Exchange, route: &Route) -> Result<(), Stop> {
 
 /// 401 that says how to log in.
 pub(crate) fn challenge(exchange: &Exchange, scopes: &[Scope], error: Option<&str>) -> Reply {
-    let value = if exchange.state.options.auth == Auth::Basic {
+    // Without any login there is no token service either: a fault that claims there is one would send clients astray.
+    let value = if exchange.state.options.auth != Auth::Token {
         "Basic realm=\"test\"".into()
     } else {
         let (realm, service) = service_of(exchange);

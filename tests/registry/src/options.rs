@@ -100,19 +100,23 @@ impl Default for Options {
 
 impl Options {
     /// The first contradiction of these options, in words. An option that cannot have an effect is one.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// [`Registry::start`](crate::Registry::start) asks it too; here it is told apart from what the system refuses.
+    ///
+    /// # Errors
+    /// That contradiction.
+    pub fn check(&self) -> Result<(), String> {
         let tls = self.tls != Tls::None || self.proxy.is_some();
         if self.client_ca && !tls {
-            return Err("client_ca needs tls".into());
+            return Err("`client_ca` needs `tls`".into());
         }
         if self.page_size == Some(0) {
-            return Err("page_size is at least 1".into());
+            return Err("`page_size` is at least 1".into());
         }
         if self.token_lifetime.is_some_and(|seconds| !(0.0..1e9).contains(&seconds)) {
-            return Err("token_lifetime is a number of seconds".into());
+            return Err("`token_lifetime` is a number of seconds".into());
         }
         if self.proxy.as_ref().is_some_and(|proxy| proxy.hosts.is_empty()) {
-            return Err("proxy needs hosts".into());
+            return Err("`proxy` needs `hosts`".into());
         }
         Ok(())
     }

@@ -21,6 +21,8 @@ use crate::store::{Manifest, digest_of};
 pub struct Registry {
     state: Arc<State>,
     proxy: Option<SocketAddr>,
+    /// The process that has the thread. One that is forked from it has only a copy of the memory.
+    process: u32,
     thread: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
@@ -66,7 +68,12 @@ impl Registry {
             .name("testing-registry".into())
             .spawn(move || server::run(shared, listeners, stopped, &started))
             .map_err(failed)?;
-        let handle = Self { state, proxy: proxy_address, thread: Mutex::new(Some((stop, thread))) };
+        let handle = Self {
+            state,
+            proxy: proxy_address,
+            process: std::process::id(),
+            thread: Mutex::new(Some((stop, thread))),
+        };
         match begun.recv() {
             Ok(Ok(())) => Ok(handle),
             Ok(Err(error)) => Err(failed(error)),
@@ -75,14 +82,23 @@ impl Registry {
     }
 
     /// Stops it: connections are cut, and its thread has ended when this returns. Idempotent. What it holds and logged stays
-    /// readable.
+    /// readable. In a forked process, which does not have the thread, nothing happens.
     pub fn stop(&self) {
+        if self.is_foreign() {
+            return;
+        }
         // The lock is held while joining, so that a second caller too returns only when the thread is gone.
         let mut thread = lock(&self.thread);
         if let Some((stop, handle)) = thread.take() {
             let _ = stop.send(());
             let _ = handle.join();
         }
+    }
+
+    /// Whether this process was forked from the one that started it. It serves there and not here, and what it holds must not
+    /// be looked at: another thread may have been changing it during the fork.
+    pub fn is_foreign(&self) -> bool {
+        self.process != std::process::id()
     }
 
     /// Where it listens: 127.0.0.1 and its port.
@@ -197,6 +213,10 @@ impl Registry {
 impl Drop for Registry {
     fn drop(&mut self) {
         self.stop();
+        if self.is_foreign() {
+            // To detach or wake a thread of another process is not possible.
+            std::mem::forget(self.thread.get_mut().ok().and_then(Option::take));
+        }
     }
 }
 

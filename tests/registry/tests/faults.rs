@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use common::{ask, digest, exchange, get, push_blob, send};
-use layerkit_testing::{Fault, FaultRule, Options, Registry};
+use layerkit_testing::{Auth, Fault, FaultRule, Options, Registry};
 use serde_json::json;
 
 /// A registry with a blob of ten bytes, and the blob's path.
@@ -127,13 +127,20 @@ fn a_status_has_the_body_and_the_headers_it_was_given() {
 
 #[test]
 fn a_login_that_was_good_is_refused() {
-    let (registry, path) = start();
+    let registry = Registry::start(Options { auth: Auth::Token, ..Options::default() }).unwrap();
+    let path = format!("/v2/a/blobs/{}", registry.put_blob("a", "0123456789"));
     registry.fault(FaultRule::new(Fault::Unauthorized).times(1));
     let refused = ask(&registry, "GET", &path, &[("Authorization", "Bearer good")], b"");
     assert_eq!(refused.status, 401);
     let challenge = refused.header("www-authenticate").unwrap();
     assert!(challenge.starts_with("Bearer realm=\"http://127.0.0.1:"), "{challenge}");
     assert!(challenge.contains(r#"service="test",scope="repository:a:pull""#), "{challenge}");
+
+    // Where nobody logs in there is no token service that a client could be sent to.
+    let (registry, path) = start();
+    registry.fault(FaultRule::new(Fault::Unauthorized).times(1));
+    let refused = get(&registry, &path);
+    assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("Basic realm=\"test\"")));
 }
 
 #[test]

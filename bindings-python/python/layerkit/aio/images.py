@@ -53,6 +53,16 @@ class Image:
         return self._image.tags
 
     @property
+    def digests(self) -> list[str]:
+        """Its names by digest, `repository@sha256:<hex>`."""
+        return self._image.digests
+
+    @property
+    def manifest_digest(self) -> str:
+        """Digest of its manifest."""
+        return self._image.manifest_digest
+
+    @property
     def labels(self) -> dict[str, str]:
         """Its labels."""
         return self._image.labels

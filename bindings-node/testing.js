@@ -1,0 +1,5 @@
+'use strict';
+
+const { Registry } = require('./lib/testing.js');
+
+module.exports = { Registry };
