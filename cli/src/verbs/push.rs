@@ -71,6 +71,9 @@ fn told_of(event: &Event) -> Vec<Said> {
             LayerState::Exists => Said::last(id, "Layer already exists"),
             LayerState::Mounted => Said::last(id, "Mounted"),
         },
+        Event::Layer { operation: "compress", id, bytes, total, .. } => {
+            Said::Progress { id: id.clone(), words: "Compressing", bytes: *bytes, total: *total }
+        }
         Event::Pushed { name, digest, size } => {
             Said::Line(format!("{}: digest: {digest} size: {size}", tag_of(name)))
         }

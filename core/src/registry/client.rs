@@ -257,11 +257,12 @@ impl<'a> Client<'a> {
             if status.is_success() || expected.contains(&status) {
                 return Ok(response);
             }
-            let mut scope_is_missing = false;
+            let (mut scope_is_missing, mut is_wrong) = (false, false);
             if status == StatusCode::UNAUTHORIZED {
                 let challenge = challenge::parse(response.headers(WWW_AUTHENTICATE));
                 challenges += 1;
                 scope_is_missing = sent && matches!(challenge, Some(challenge::Challenge::Bearer { .. }));
+                is_wrong = sent && challenge == Some(challenge::Challenge::Basic);
                 if address.auth.challenged(challenge, call.scopes, sent) && challenges <= CHALLENGES {
                     continue;
                 }
@@ -270,6 +271,9 @@ impl<'a> Client<'a> {
             if scope_is_missing && address.auth.has_credential() {
                 // We are known, and still it is not for us.
                 trouble.error = trouble.error.as_kind(ErrorKind::Denied);
+            }
+            if is_wrong {
+                trouble.error = trouble.error.context("incorrect username or password");
             }
             return Err(told(trouble));
         }
@@ -315,7 +319,7 @@ impl<'a> Client<'a> {
                     }
                     url
                 }
-                Target::Url(url) => url.clone(),
+                Target::Url(url) => self.safe(url.clone(), &base)?,
             };
             let mut tls = address.endpoint.tls.clone();
             // What a registry gives may lead elsewhere: what authenticates stays here.
@@ -341,6 +345,23 @@ impl<'a> Client<'a> {
                 other => return other,
             }
         }
+    }
+
+    /// A URL that the registry gave. One behind a proxy may not know that it is reached by HTTPS; what goes elsewhere is not sent
+    /// without it.
+    fn safe(&self, mut url: Url, base: &Url) -> Result<Url> {
+        if base.scheme() != "https" || url.scheme() == "https" {
+            return Ok(url);
+        }
+        if url.host_str() == base.host_str() {
+            // Cannot fail: both schemes are of the web.
+            let _ = url.set_scheme("https");
+            return Ok(url);
+        }
+        Err(Error::new(
+            ErrorKind::Network,
+            format!("{} sends on to {}, which is not encrypted", self.host, hosts::authority(&url)),
+        ))
     }
 
     /// Says where it was, in a failure that does not yet. A cancel happened nowhere.

@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The least time between two events of one blob.
 const TELL: Duration = Duration::from_millis(100);
 
+/// Bytes that make up for the failures before them.
+const HEADWAY: u64 = 64 << 10;
+
 /// Says how far a blob has come.
 pub struct Told<'a> {
     operation: &'static str,
@@ -114,7 +117,7 @@ fn fetch(
     }
 }
 
-/// Fetches what is missing, as often as it breaks off and still gets on.
+/// Fetches what is missing, as often as it breaks off and still gets on well.
 fn receive_all(
     client: &Client<'_>,
     descriptor: &Descriptor,
@@ -142,7 +145,7 @@ fn receive_all(
         } else if !trouble.passing {
             return Err(trouble.error);
         }
-        if partial.written() > furthest {
+        if partial.written() >= furthest + HEADWAY {
             (furthest, failures) = (partial.written(), 0);
         }
         failures += 1;

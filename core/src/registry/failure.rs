@@ -128,6 +128,9 @@ fn describe_tls(error: &rustls::Error) -> (String, bool) {
             other => format!("its certificate is not good: {other}"),
         },
         rustls::Error::InvalidMessage(_) => return ("it does not speak TLS".to_owned(), true),
+        rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => {
+            "it wants to be shown a certificate, and there is none for it here".to_owned()
+        }
         rustls::Error::AlertReceived(alert) => format!("it ended the TLS handshake: {alert:?}"),
         other => format!("TLS: {other}"),
     };

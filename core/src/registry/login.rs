@@ -128,10 +128,17 @@ pub fn delete(http: &Http<'_>, name: &str, options: &RegistryOptions) -> Result<
             ErrorKind::DigestMismatch | ErrorKind::InvalidArgument | ErrorKind::Unsupported
                 if reference.digest().is_none() =>
             {
-                trouble.error.as_kind(ErrorKind::Unsupported).context(format!(
+                let why = format!(
                     "{} does not delete tags; by its digest the manifest can go, with all its tags",
                     client.host()
-                ))
+                );
+                trouble
+                    .error
+                    .fields()
+                    .iter()
+                    .fold(Error::new(ErrorKind::Unsupported, why), |error, (name, value)| {
+                        error.with(name, value.clone())
+                    })
             }
             _ => trouble.error,
         }),

@@ -172,7 +172,8 @@ fn take(
         };
         download(store, client, lease, descriptor, told)?;
         if !is_layer {
-            check_config(store, image, order, &what)?;
+            check_config(store, image, order, &what)
+                .map_err(|error| error.with("host", name.host()).with("repository", name.path()))?;
         }
         Ok(())
     })?;

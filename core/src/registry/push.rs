@@ -258,7 +258,13 @@ fn compressed(
     let runtime = client.http().runtime();
     let work: Vec<(Descriptor, StoredLayer)> = manifest.layers.iter().cloned().zip(layers).collect();
     manifest.layers = runtime.each(threads, work, |(descriptor, layer)| match is_plain(&descriptor) {
-        true => store.compressed(&layer, lease, runtime.task()),
+        true => {
+            let mut told = Told::new("compress", &descriptor, runtime.task());
+            store.compressed(&layer, lease, &mut |bytes| match bytes {
+                None => told.tell(LayerState::Started, 0),
+                Some(bytes) => told.progress(bytes),
+            })
+        }
         false => Ok(descriptor),
     })?;
     let new = NewImage {
@@ -270,6 +276,7 @@ fn compressed(
     };
     store.db().write(|db| {
         let (image, manifest) = store.add_image(db, new)?;
+        db.run("UPDATE images SET manifest = ? WHERE id = ?", [manifest, image])?;
         store.set_name(db, name, image, manifest, None)?;
         Ok(manifest)
     })

@@ -10,11 +10,17 @@ use crate::digest::Digest;
 use crate::error::{Error, Result, ResultExt};
 use crate::layer::{Compression, LayerWriter};
 use crate::spec::Descriptor;
-use crate::task::Task;
 
 impl Store {
-    /// The descriptor of a layer as our gzip: of the blob that was made of it before, or of a new one. The lease keeps it.
-    pub fn compressed(&self, layer: &StoredLayer, lease: &Lease<'_>, task: &Task) -> Result<Descriptor> {
+    /// The descriptor of a layer as our gzip: of the blob that was made of it before, or of a new one. The lease keeps it. `told` hears
+    /// nothing for a known blob, `None` when a new one is begun, and how many bytes were compressed from time to time; it ends the
+    /// work by failing.
+    pub fn compressed(
+        &self,
+        layer: &StoredLayer,
+        lease: &Lease<'_>,
+        told: &mut (dyn FnMut(Option<u64>) -> Result<()> + Send),
+    ) -> Result<Descriptor> {
         let known = self.db.write_relaxed(|db| {
             let known = db.first(
                 "SELECT layer_blobs.digest, size, media_type FROM layer_blobs JOIN blobs USING (digest)
@@ -28,18 +34,21 @@ impl Store {
         if let Some((digest, size, media_type)) = known {
             return Ok(Descriptor::new(&media_type, digest, size));
         }
+        told(None)?;
         let toc = self.toc(layer)?;
         let writer = LayerWriter::new(self.blob_writer(), Compression::Gzip)?;
         let writer = self
             .read_layer(layer, |tar| {
                 let mut writer = writer;
                 let mut buffer = vec![0; crate::fs::COPY_BUFFER];
+                let mut bytes = 0;
                 loop {
-                    task.check()?;
                     let read = tar.read(&mut buffer).context(|| "read layer")?;
                     if read == 0 {
                         return Ok(writer);
                     }
+                    bytes += read as u64;
+                    told(Some(bytes))?;
                     std::io::Write::write_all(&mut writer, &buffer[..read])
                         .map_err(|error| Error::io("compress layer", error))?;
                 }

@@ -194,7 +194,9 @@ impl Store {
             |row| Ok((row.get::<_, Digest>(0)?, row.get::<_, Digest>(1)?)),
         )?;
         if let Some((digest, diff_id)) = lie {
-            return Ok(Some(format!("its layer {digest} has DiffID {diff_id}, which is not what its config says")));
+            return Ok(Some(format!(
+                "its layer {digest} has DiffID {diff_id}, which is not what its config says"
+            )));
         }
         let layers = db.number("SELECT count(*) FROM image_layers WHERE image = ?", [id])?;
         let known = db.number(
