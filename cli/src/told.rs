@@ -140,6 +140,15 @@ impl LayerBars {
     }
 }
 
+impl Drop for LayerBars {
+    /// What a failure broke off stays on the screen as it was, and what is said of it stands below.
+    fn drop(&mut self) {
+        for bar in self.by_layer.values().filter(|bar| !bar.is_finished()) {
+            bar.abandon();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
