@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from pathlib import Path
 import pytest
 
 import layerkit
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from docker_registry import Authority, DockerRegistry, TokenService  # noqa: E402
 
 #: Debian's client and daemon: another client may come first in PATH.
 DOCKER = "/usr/bin/docker"
@@ -74,11 +78,52 @@ def podman() -> Iterator[list[str]]:
         run(*command, "rmi", "--all", "--force", check=False)
 
 
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
+    """A registry for everybody."""
+    registry = DockerRegistry(tmp_path_factory.mktemp("plain"))
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
+    """A registry with a password, over TLS with a CA of its own."""
+    folder = tmp_path_factory.mktemp("secure")
+    registry = DockerRegistry(folder, passwords=True, authority=Authority(folder / "ca"))
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def tokens(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[TokenService]:
+    """A token service; with `indirect` parameters, what it is made with."""
+    service = TokenService(tmp_path, **getattr(request, "param", {}))
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, tokens: TokenService) -> Iterator[DockerRegistry]:
+    """A registry that takes the tokens of that service."""
+    registry = DockerRegistry(tmp_path / "guarded", tokens=tokens)
+    yield registry
+    registry.stop()
+
+
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[layerkit.Engine]:
     with layerkit.Engine(root=tmp_path / "store") as engine:
         yield engine
         assert engine.system.verify()["problems"] == []
+
+
+@pytest.fixture(scope="session")
+def command() -> Path:
+    """The command, built from what is here."""
+    root = Path(__file__).resolve().parent.parent.parent
+    run("cargo", "build", "--quiet", "--package", "layerkit-cli", "--manifest-path", root / "Cargo.toml")
+    return Path(os.environ.get("CARGO_TARGET_DIR", root / "target")) / "debug" / "layerkit"
 
 
 @pytest.fixture(scope="session")
@@ -134,9 +179,14 @@ def debian_root() -> Path:
 
 def file_system(archive: Path, reference: str, folder: Path) -> dict[str, tuple[object, ...]]:
     """What an image holds, as skopeo and umoci read it: path to type, mode, owner, link target and content, but no times."""
-    layout = folder / "layout"
-    run("skopeo", "copy", "--quiet", f"docker-archive:{archive}:{reference}", f"oci:{layout}:image")
-    root = folder / "rootfs"
+    return skopeo_tree(folder, f"docker-archive:{archive}:{reference}")
+
+
+def skopeo_tree(folder: Path, *source: object) -> dict[str, tuple[object, ...]]:
+    """The same of anything that skopeo can name, with the options that this takes."""
+    layout = Path(tempfile.mkdtemp(dir=folder)) / "layout"
+    run("skopeo", "copy", "--quiet", *source, f"oci:{layout}:image")
+    root = layout.parent / "rootfs"
     run("umoci", "raw", "unpack", "--image", f"{layout}:image", root)
     return tree(root)
 
