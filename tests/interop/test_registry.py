@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Docker, run, skopeo_tree, tree
 from docker_registry import DockerRegistry
+from peers import Docker, run, skopeo_tree, tree
 
 import layerkit
 

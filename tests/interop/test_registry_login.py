@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Docker, run
 from docker_registry import PASSWORD, USER, Authority, DockerRegistry, TokenService
+from peers import Docker, run
 
 import layerkit
 
