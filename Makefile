@@ -67,6 +67,7 @@ programs:
 	$(CARGO) build --quiet --package layerkit-cli
 	$(CARGO) build --quiet --package layerkit-conformance
 	$(CARGO) build --quiet --package layerkit-conformance-driver
+	$(CARGO) build --quiet --package layerkit-testing --example serve
 	$(MAKE) --no-print-directory -C tests/conformance/drivers/c
 
 # What every driver is started with.

@@ -6,10 +6,12 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use layerkit::{Event, LayerState, Task};
+use rustix::termios::LocalModes;
 
 use crate::cancel;
 use crate::failure::Outcome;
 use crate::render::listing::shown_id;
+use crate::terminal::Silence;
 
 /// A task that Ctrl-C and SIGTERM cancel.
 pub fn task() -> Outcome<Task> {
@@ -24,11 +26,18 @@ pub fn task_with_bars() -> Outcome<Task> {
     if !std::io::stderr().is_terminal() {
         return Ok(task);
     }
-    let bars = Bars::default();
+    let (bars, quiet) = (Bars::default(), quiet_keys());
     Ok(task.on_event(move |event| {
+        // Lives as long as the bars.
+        let _ = &quiet;
         bars.show(event);
         Ok(())
     }))
+}
+
+/// Keeps the terminal from writing `^C` behind the bars: it would wrap, and the bars be drawn a line too low.
+pub fn quiet_keys() -> Option<Silence<'static>> {
+    Silence::in_foreground(rustix::stdio::stderr(), LocalModes::ECHOCTL)
 }
 
 /// What draws a bar.

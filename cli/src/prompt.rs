@@ -2,15 +2,16 @@
 //! it was.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
 use layerkit::Task;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::LocalModes;
 
 use crate::failure::{Failure, Outcome};
 use crate::output;
+use crate::terminal::Silence;
 
 /// The answer to a question on standard output.
 pub fn ask(question: &str, task: &Task) -> Outcome<String> {
@@ -21,36 +22,13 @@ pub fn ask(question: &str, task: &Task) -> Outcome<String> {
 /// The same, of a terminal that does not show it.
 pub fn ask_secret(question: &str, task: &Task) -> Outcome<String> {
     let input = io::stdin();
-    let silence = Silence::over(input.as_fd()).map_err(unreadable)?;
+    let silence = Silence::over(input.as_fd(), LocalModes::ECHO).map_err(unreadable)?;
     output::text(question)?;
     let answer = read_line(&input, task);
     drop(silence);
     // Nor does it show the end of the line.
     output::text("\n")?;
     answer
-}
-
-/// A terminal that does not show what is typed, until this is dropped.
-struct Silence<'a> {
-    terminal: BorrowedFd<'a>,
-    before: Termios,
-}
-
-impl<'a> Silence<'a> {
-    fn over(terminal: BorrowedFd<'a>) -> Result<Self, Errno> {
-        let before = tcgetattr(terminal)?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(terminal, OptionalActions::Now, &silent)?;
-        Ok(Silence { terminal, before })
-    }
-}
-
-impl Drop for Silence<'_> {
-    fn drop(&mut self) {
-        // Only fails when the terminal is gone.
-        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
-    }
 }
 
 /// A line without its end. Nothing behind it is read.

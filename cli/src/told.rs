@@ -10,7 +10,7 @@ use layerkit::{Error, Event, Task};
 
 use crate::failure::Outcome;
 use crate::output;
-use crate::progress::{BAR, BAR_CHARS, COUNTER, style, task};
+use crate::progress::{BAR, BAR_CHARS, COUNTER, quiet_keys, style, task};
 use crate::render::listing::shown_id;
 
 /// What an event makes known.
@@ -75,9 +75,9 @@ impl Said {
 /// A task whose events are told in the words of `teller`.
 pub fn task_told(teller: impl FnMut(&Event) -> Vec<Said> + Send + 'static) -> Outcome<Task> {
     let bars = output::is_terminal() && io::stderr().is_terminal();
-    let told = Mutex::new((teller, bars.then(LayerBars::default)));
+    let told = Mutex::new((teller, bars.then(LayerBars::default), bars.then(quiet_keys)));
     Ok(task()?.on_event(move |event| {
-        let (teller, bars) = &mut *told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (teller, bars, _) = &mut *told.lock().unwrap_or_else(PoisonError::into_inner);
         for said in teller(event) {
             let shown = match bars {
                 Some(bars) => bars.show(&said),
@@ -137,6 +137,15 @@ impl LayerBars {
         let bar = self.all.add(bar.with_prefix(shown_id(id, false)));
         self.by_layer.insert(id.to_owned(), bar.clone());
         bar
+    }
+}
+
+impl Drop for LayerBars {
+    /// What a failure broke off stays on the screen as it was, and what is said of it stands below.
+    fn drop(&mut self) {
+        for bar in self.by_layer.values().filter(|bar| !bar.is_finished()) {
+            bar.abandon();
+        }
     }
 }
 

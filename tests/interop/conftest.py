@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import stat
-import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,45 +17,11 @@ import pytest
 
 import layerkit
 
-#: Debian's client and daemon: another client may come first in PATH.
-DOCKER = "/usr/bin/docker"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from docker_registry import Authority, DockerRegistry, TokenService  # noqa: E402
+from peers import Docker, run  # noqa: E402
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "layerkit-tests"
-
-
-def run(*command: object, check: bool = True, **environment: str) -> str:
-    """What a command printed; its error output is in the failure."""
-    done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, check=False, env={**os.environ, **environment}
-    )
-    assert not check or done.returncode == 0, f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-class Docker:
-    """A dockerd in a folder of its own, and its client."""
-
-    def __init__(self, folder: Path) -> None:
-        self.socket = folder / "docker.sock"
-        arguments = ["--data-root", folder / "data", "--exec-root", folder / "exec", "--pidfile", folder / "pid"]
-        arguments += ["-H", f"unix://{self.socket}", "--bridge=none", "--iptables=false", "--ip6tables=false"]
-        self.log = folder / "dockerd.log"
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(["dockerd", *map(str, arguments)], stdout=log, stderr=log)
-        for _ in range(600):
-            assert self.process.poll() is None, self.log.read_text()
-            if self.socket.exists() and self("version", check=False):
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"dockerd did not answer:\n{self.log.read_text()}")
-
-    def __call__(self, *arguments: object, check: bool = True) -> str:
-        return run(DOCKER, "-H", f"unix://{self.socket}", *arguments, check=check, DOCKER_BUILDKIT="0")
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(60)
-        # The daemon leaves a mount there.
-        run("umount", "-q", self.socket.parent / "exec" / "netns" / "default", check=False)
 
 
 @pytest.fixture(scope="session")
@@ -74,11 +40,52 @@ def podman() -> Iterator[list[str]]:
         run(*command, "rmi", "--all", "--force", check=False)
 
 
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
+    """A registry for everybody."""
+    registry = DockerRegistry(tmp_path_factory.mktemp("plain"))
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
+    """A registry with a password, over TLS with a CA of its own."""
+    folder = tmp_path_factory.mktemp("secure")
+    registry = DockerRegistry(folder, passwords=True, authority=Authority(folder / "ca"))
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def tokens(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[TokenService]:
+    """A token service; with `indirect` parameters, what it is made with."""
+    service = TokenService(tmp_path, **getattr(request, "param", {}))
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, tokens: TokenService) -> Iterator[DockerRegistry]:
+    """A registry that takes the tokens of that service."""
+    registry = DockerRegistry(tmp_path / "guarded", tokens=tokens)
+    yield registry
+    registry.stop()
+
+
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[layerkit.Engine]:
     with layerkit.Engine(root=tmp_path / "store") as engine:
         yield engine
         assert engine.system.verify()["problems"] == []
+
+
+@pytest.fixture(scope="session")
+def command() -> Path:
+    """The command, built from what is here."""
+    root = Path(__file__).resolve().parent.parent.parent
+    run("cargo", "build", "--quiet", "--package", "layerkit-cli", "--manifest-path", root / "Cargo.toml")
+    return Path(os.environ.get("CARGO_TARGET_DIR", root / "target")) / "debug" / "layerkit"
 
 
 @pytest.fixture(scope="session")
@@ -130,39 +137,3 @@ def debian_root() -> Path:
         run("mmdebstrap", "--quiet", recipe[0], recipe[1], recipe[2], fresh)
         fresh.rename(path)
     return path
-
-
-def file_system(archive: Path, reference: str, folder: Path) -> dict[str, tuple[object, ...]]:
-    """What an image holds, as skopeo and umoci read it: path to type, mode, owner, link target and content, but no times."""
-    layout = folder / "layout"
-    run("skopeo", "copy", "--quiet", f"docker-archive:{archive}:{reference}", f"oci:{layout}:image")
-    root = folder / "rootfs"
-    run("umoci", "raw", "unpack", "--image", f"{layout}:image", root)
-    return tree(root)
-
-
-def tree(root: Path) -> dict[str, tuple[object, ...]]:
-    """The same of a directory."""
-    found: dict[str, tuple[object, ...]] = {}
-    inodes: dict[int, str] = {}
-    for folder, folders, files in os.walk(root):
-        for name in sorted(folders + files):
-            path = Path(folder) / name
-            info = path.lstat()
-            key = str(path.relative_to(root))
-            what: object = None
-            if stat.S_ISLNK(info.st_mode):
-                what = os.readlink(path)
-            elif stat.S_ISREG(info.st_mode):
-                what = hashlib.sha256(path.read_bytes()).hexdigest()
-            elif stat.S_ISCHR(info.st_mode) or stat.S_ISBLK(info.st_mode):
-                what = info.st_rdev
-            attributes: tuple[tuple[str, bytes], ...] = ()
-            if not stat.S_ISLNK(info.st_mode):
-                names = sorted(name for name in os.listxattr(path) if name.startswith(("security.", "user.")))
-                attributes = tuple((name, os.getxattr(path, name)) for name in names)
-            first = inodes.setdefault(info.st_ino, key) if not path.is_dir() and info.st_nlink > 1 else key
-            found[key] = (stat.S_IFMT(info.st_mode), stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, what, attributes, first)
-    return found
-
-

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Docker, file_system, run, tree
+from peers import Docker, file_system, run, tree
 
 import layerkit
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Docker, file_system
+from peers import Docker, file_system
 
 import layerkit
 

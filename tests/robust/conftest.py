@@ -4,10 +4,14 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+
+# What is shared with the other tests.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
 def _member(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:

@@ -66,8 +66,16 @@ pub fn trouble(error: reqwest::Error, host: &str) -> Trouble {
             (reason, passing, not_tls) = (Some(text), false, plain);
             break;
         }
+        // HTTP/2 keeps no more of it than the text.
+        if let Some((_, alert)) = last.split_once("received fatal alert: ") {
+            (reason, passing) = (Some(describe_alert(alert)), false);
+            break;
+        }
         if last.contains("dns error") || last.contains("failed to lookup address") {
             (reason, passing) = (Some("no such host: its name is not known".to_owned()), false);
+        }
+        if last.starts_with("tunnel error") {
+            reason = Some(format!("the proxy did not connect us to it ({last})"));
         }
         if let Some(io) = one.downcast_ref::<io::Error>()
             && reason.is_none()
@@ -128,13 +136,20 @@ fn describe_tls(error: &rustls::Error) -> (String, bool) {
             other => format!("its certificate is not good: {other}"),
         },
         rustls::Error::InvalidMessage(_) => return ("it does not speak TLS".to_owned(), true),
-        rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => {
-            "it wants to be shown a certificate, and there is none for it here".to_owned()
-        }
-        rustls::Error::AlertReceived(alert) => format!("it ended the TLS handshake: {alert:?}"),
+        rustls::Error::AlertReceived(alert) => describe_alert(&format!("{alert:?}")),
         other => format!("TLS: {other}"),
     };
     (text, false)
+}
+
+/// What the other side has against us, by the name of its alert (RFC 8446, "Alert Protocol").
+fn describe_alert(alert: &str) -> String {
+    match alert {
+        "BadCertificate" | "CertificateRequired" | "CertificateUnknown" | "UnknownCA" => {
+            format!("it wants another client certificate than ours, or any: {alert}")
+        }
+        _ => format!("it ended the TLS handshake: {alert}"),
+    }
 }
 
 /// The error body of the distribution specification, "Error Codes", and of token services.

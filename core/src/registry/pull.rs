@@ -15,7 +15,7 @@ use crate::media_type;
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec::{self, Descriptor, Document, ImageConfig, Manifest};
-use crate::store::{Lease, NewImage, NewIndex, Sql, Store};
+use crate::store::{Lease, NewImage, NewIndex, PendingBlob, Sql, Store};
 
 /// Pulls a name, or every tag of a repository.
 pub fn pull(store: &Store, http: &Http<'_>, name: &str, options: &PullOptions) -> Result<Vec<PulledImage>> {
@@ -145,7 +145,16 @@ struct Chosen {
     image: Manifest,
     index: Option<Fetched>,
     /// Everything else of the index, when all of it is wanted.
-    rest: Vec<Descriptor>,
+    rest: Rest,
+}
+
+/// What an index leads to beside the image.
+#[derive(Default)]
+struct Rest {
+    /// Manifests and indexes, which are here: registries serve them as such only, not as blobs.
+    documents: Vec<Fetched>,
+    /// Configs and layers.
+    blobs: Vec<Descriptor>,
 }
 
 fn take(
@@ -163,7 +172,7 @@ fn take(
     let mut wanted = vec![(&image.config, false)];
     let mut seen = BTreeSet::from([image.config.digest]);
     wanted.extend(image.layers.iter().filter(|layer| seen.insert(layer.digest)).map(|layer| (layer, true)));
-    wanted.extend(chosen.rest.iter().filter(|blob| seen.insert(blob.digest)).map(|blob| (blob, true)));
+    wanted.extend(chosen.rest.blobs.iter().filter(|blob| seen.insert(blob.digest)).map(|blob| (blob, true)));
     let runtime = client.http().runtime();
     runtime.each(order.threads, wanted, |(descriptor, is_layer)| {
         let told = match is_layer {
@@ -186,10 +195,10 @@ fn choose(client: &Client<'_>, name: &Reference, fetched: Fetched, order: &Order
     let platform = order.platform.clone().unwrap_or_else(Platform::host);
     let index = matches!(fetched.document, Document::Index(_)).then(|| fetched.clone());
     let manifest = manifests::for_platform(client, fetched, &platform, name)?;
-    let rest = match &index {
-        Some(index) if order.all_platforms => everything(client, index, 0)?,
-        _ => Vec::new(),
-    };
+    let mut rest = Rest::default();
+    if let Some(index) = index.as_ref().filter(|_| order.all_platforms) {
+        everything(client, index, 0, &mut rest)?;
+    }
     match &manifest.document {
         Document::Manifest(image) => {
             let image = (**image).clone();
@@ -199,25 +208,24 @@ fn choose(client: &Client<'_>, name: &Reference, fetched: Fetched, order: &Order
     }
 }
 
-/// Everything an index leads to: documents and blobs.
-fn everything(client: &Client<'_>, index: &Fetched, depth: u32) -> Result<Vec<Descriptor>> {
+/// Finds everything that an index leads to.
+fn everything(client: &Client<'_>, index: &Fetched, depth: u32, rest: &mut Rest) -> Result<()> {
     if depth > MAX_NESTING {
         return Err(manifests::nested_too_deep(index.digest));
     }
-    let Document::Index(listed) = &index.document else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
+    let Document::Index(listed) = &index.document else { return Ok(()) };
     for descriptor in &listed.manifests {
         let child = manifests::get_described(client, descriptor)?;
-        found.push(child.descriptor());
         match &child.document {
             Document::Manifest(manifest) => {
-                found.push(manifest.config.clone());
-                found.extend(manifest.layers.iter().cloned());
+                rest.blobs.push(manifest.config.clone());
+                rest.blobs.extend(manifest.layers.iter().cloned());
             }
-            Document::Index(_) => found.extend(everything(client, &child, depth + 1)?),
+            Document::Index(_) => everything(client, &child, depth + 1, rest)?,
         }
+        rest.documents.push(child);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Refuses what is no image: its config would be read as one.
@@ -272,7 +280,11 @@ fn commit(store: &Store, name: &Reference, chosen: Chosen) -> Result<Digest> {
         let (id, manifest) = store.add_image(db, image)?;
         let via = match index {
             Some(index) => {
-                let blobs: Vec<Digest> = rest.iter().map(|blob| blob.digest).collect();
+                let mut blobs: Vec<Digest> = rest.blobs.iter().map(|blob| blob.digest).collect();
+                for document in rest.documents {
+                    blobs.push(document.digest);
+                    store.add_blob(db, PendingBlob::document(document.bytes))?;
+                }
                 let blobs = (!blobs.is_empty()).then_some(blobs);
                 let (bytes, media_type) = (index.bytes, index.media_type);
                 Some(store.add_index(db, NewIndex { bytes, media_type, blobs })?)

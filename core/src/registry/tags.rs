@@ -47,6 +47,10 @@ pub fn list(client: &Client<'_>, options: &TagsOptions) -> Result<Vec<String>> {
     let mut tags = Vec::new();
     pages(client, &path, &scopes, "tags", |page: TagPage| {
         tags.extend(page.tags.unwrap_or_default());
+        // Registries that know no pages send all there are: docker-registry before 2.8.3 does.
+        if let Some(at) = tags.iter().position(|tag| Some(tag) == options.last.as_ref()) {
+            tags.drain(..=at);
+        }
         tags.len() < limit
     })?;
     tags.truncate(limit);

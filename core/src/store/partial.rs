@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 use tempfile::{NamedTempFile, TempPath};
@@ -158,6 +158,7 @@ impl Store {
             return Ok(PartialBlob { digest, size, hasher, body: Partial::Inline(Vec::new()) });
         }
         let path = self.root.join("partial").join(digest.hex());
+        self.take_back(digest, &path)?;
         let mut file = fs::open_lock(&path)?;
         let mut buffer = vec![0; fs::COPY_BUFFER];
         loop {
@@ -177,6 +178,22 @@ impl Store {
             partial.restart()?;
         }
         Ok(partial)
+    }
+
+    /// Takes a file back that a process had moved among the blobs when it ended, before its row counted.
+    fn take_back(&self, digest: Digest, partial: &Path) -> Result<()> {
+        let moved = self.blob_path(digest);
+        if fs::stat(&moved)?.is_none() || fs::stat(partial)?.is_some() {
+            return Ok(());
+        }
+        // Under the writers' lock nobody else is between the move and the row.
+        self.db.write_relaxed(|db| {
+            let known = db.number("SELECT count(*) FROM blobs WHERE digest = ?", [digest])? > 0;
+            match fs::stat(&moved)?.filter(|_| !known) {
+                Some(_) => fs::rename(&moved, partial),
+                None => Ok(()),
+            }
+        })
     }
 }
 

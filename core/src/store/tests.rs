@@ -309,6 +309,22 @@ fn a_removal_leaves_nothing_behind_and_a_sweep_finds_what_a_kill_left() {
 }
 
 #[test]
+fn a_fetched_blob_whose_row_was_lost_in_a_kill_is_not_fetched_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let (digest, size) = (Digest::of(LARGE), LARGE.len() as u64);
+    let mut file = fs::create_new(&store.blob_path(digest)).unwrap();
+    std::io::Write::write_all(&mut file, LARGE).unwrap();
+    let lease = store.lease();
+    assert_eq!(store.claim(&lease, digest).unwrap(), Claim::Ours);
+    let partial = store.partial(digest, size).unwrap();
+    assert_eq!(partial.written(), size);
+    store.add_claimed(&lease, partial.finish().unwrap()).unwrap();
+    assert_eq!(store.claim(&lease, digest).unwrap(), Claim::Here);
+    assert!(fs::list(&store.root().join("partial")).unwrap().is_empty());
+}
+
+#[test]
 fn a_dry_run_says_what_would_go_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());

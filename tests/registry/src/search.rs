@@ -7,13 +7,15 @@ use crate::exchange::Exchange;
 use crate::options::SearchEntry;
 use crate::reply::{Answer, Reply};
 
-/// Answers a search. It finds entries whose name or description contains the words asked for, in the order given.
+/// Answers a search. It finds entries whose name and description contain each of the words asked for, in the order given.
 pub(crate) fn answer(exchange: &Exchange) -> Answer {
     let Some(entries) = &exchange.state.options.search else { return Ok(Reply::not_found()) };
     let query = exchange.parameter("q").unwrap_or_default();
     let wanted = query.to_lowercase();
     let fits = |entry: &&SearchEntry| {
-        entry.name.to_lowercase().contains(&wanted) || entry.description.to_lowercase().contains(&wanted)
+        let text = format!("{} {}", entry.name, entry.description).to_lowercase();
+        // As the Hub does, which finds names by `ubuntu:16.04`, although none may have a colon.
+        wanted.split([' ', ':', '/']).all(|word| text.contains(word))
     };
     let found: Vec<&SearchEntry> = entries.iter().filter(fits).collect();
     let page_size = exchange.number("n")?.unwrap_or(25).clamp(1, 100);
