@@ -37,13 +37,6 @@ pub struct Fetched {
     pub document: Document,
 }
 
-impl Fetched {
-    /// What points to it.
-    pub fn descriptor(&self) -> Descriptor {
-        Descriptor::new(&self.media_type, self.digest, self.bytes.len() as u64)
-    }
-}
-
 /// The scope of a repository for these actions, such as `pull,push`.
 pub fn scope(repository: &str, actions: &str) -> Vec<String> {
     vec![format!("repository:{repository}:{actions}")]

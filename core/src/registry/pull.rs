@@ -15,7 +15,7 @@ use crate::media_type;
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec::{self, Descriptor, Document, ImageConfig, Manifest};
-use crate::store::{Lease, NewImage, NewIndex, Sql, Store};
+use crate::store::{Lease, NewImage, NewIndex, PendingBlob, Sql, Store};
 
 /// Pulls a name, or every tag of a repository.
 pub fn pull(store: &Store, http: &Http<'_>, name: &str, options: &PullOptions) -> Result<Vec<PulledImage>> {
@@ -144,8 +144,17 @@ struct Chosen {
     manifest: Fetched,
     image: Manifest,
     index: Option<Fetched>,
-    /// Everything else of the index, when all of it is wanted.
-    rest: Vec<Descriptor>,
+    /// Everything that the index leads to, when all of it is wanted.
+    rest: Option<Rest>,
+}
+
+/// What an index leads to.
+#[derive(Default)]
+struct Rest {
+    /// Manifests and indexes. Registries have them apart from the blobs.
+    documents: Vec<Fetched>,
+    /// Configs and layers.
+    blobs: Vec<Descriptor>,
 }
 
 fn take(
@@ -163,7 +172,8 @@ fn take(
     let mut wanted = vec![(&image.config, false)];
     let mut seen = BTreeSet::from([image.config.digest]);
     wanted.extend(image.layers.iter().filter(|layer| seen.insert(layer.digest)).map(|layer| (layer, true)));
-    wanted.extend(chosen.rest.iter().filter(|blob| seen.insert(blob.digest)).map(|blob| (blob, true)));
+    let rest = chosen.rest.iter().flat_map(|rest| &rest.blobs);
+    wanted.extend(rest.filter(|blob| seen.insert(blob.digest)).map(|blob| (blob, true)));
     let runtime = client.http().runtime();
     runtime.each(order.threads, wanted, |(descriptor, is_layer)| {
         let told = match is_layer {
@@ -190,10 +200,10 @@ fn choose(client: &Client<'_>, name: &Reference, fetched: Fetched, order: &Order
             Document::Manifest(manifest) => {
                 let image = (**manifest).clone();
                 let index = matches!(top.document, Document::Index(_)).then(|| top.clone());
-                let rest = match &index {
-                    Some(index) if order.all_platforms => everything(client, index, 0)?,
-                    _ => Vec::new(),
-                };
+                let mut rest = None;
+                if let Some(index) = index.as_ref().filter(|_| order.all_platforms) {
+                    everything(client, index, 0, rest.insert(Rest::default()))?;
+                }
                 return Ok(Chosen { manifest: current, image, index, rest });
             }
             Document::Index(index) => index,
@@ -209,25 +219,24 @@ fn nested_too_deep(digest: Digest) -> Error {
     Error::new(ErrorKind::InvalidImage, format!("index {digest}: indexes are nested too deep"))
 }
 
-/// Everything an index leads to: documents and blobs.
-fn everything(client: &Client<'_>, index: &Fetched, depth: u32) -> Result<Vec<Descriptor>> {
+/// Finds everything an index leads to.
+fn everything(client: &Client<'_>, index: &Fetched, depth: u32, found: &mut Rest) -> Result<()> {
     if depth > MAX_NESTING {
         return Err(nested_too_deep(index.digest));
     }
-    let Document::Index(listed) = &index.document else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
+    let Document::Index(listed) = &index.document else { return Ok(()) };
     for descriptor in &listed.manifests {
         let child = manifests::get_described(client, descriptor)?;
-        found.push(child.descriptor());
         match &child.document {
             Document::Manifest(manifest) => {
-                found.push(manifest.config.clone());
-                found.extend(manifest.layers.iter().cloned());
+                found.blobs.push(manifest.config.clone());
+                found.blobs.extend(manifest.layers.iter().cloned());
             }
-            Document::Index(_) => found.extend(everything(client, &child, depth + 1)?),
+            Document::Index(_) => everything(client, &child, depth + 1, found)?,
         }
+        found.documents.push(child);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Refuses what is no image: its config would be read as one.
@@ -282,8 +291,17 @@ fn commit(store: &Store, name: &Reference, chosen: Chosen) -> Result<Digest> {
         let (id, manifest) = store.add_image(db, image)?;
         let via = match index {
             Some(index) => {
-                let blobs: Vec<Digest> = rest.iter().map(|blob| blob.digest).collect();
-                let blobs = (!blobs.is_empty()).then_some(blobs);
+                let blobs = match rest {
+                    Some(rest) => {
+                        let mut blobs: Vec<Digest> = rest.blobs.iter().map(|blob| blob.digest).collect();
+                        for document in rest.documents {
+                            blobs.push(document.digest);
+                            store.add_blob(db, PendingBlob::document(document.bytes))?;
+                        }
+                        Some(blobs)
+                    }
+                    None => None,
+                };
                 let (bytes, media_type) = (index.bytes, index.media_type);
                 Some(store.add_index(db, NewIndex { bytes, media_type, blobs })?)
             }
