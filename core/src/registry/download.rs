@@ -9,7 +9,7 @@ use super::client::{Call, Client, Purpose};
 use super::failure::Trouble;
 use super::http::Response;
 use super::manifests::scope;
-use super::retry;
+use super::retry::{self, Failures};
 use crate::error::{Error, ErrorKind, Field, Result};
 use crate::event::{Event, LayerState};
 use crate::spec::Descriptor;
@@ -130,7 +130,7 @@ fn receive_all(
     let path = format!("{}/blobs/{}", client.repository(), descriptor.digest);
     let scopes = scope(client.repository(), "pull");
     let what = descriptor.digest.to_string();
-    let (mut furthest, mut failures) = (partial.written(), 0);
+    let mut failures = Failures::from(partial.written());
     while partial.written() < descriptor.size || descriptor.size == 0 {
         let from = partial.written();
         let mut call = Call::new(Method::GET, &path, &scopes, &what);
@@ -148,14 +148,10 @@ fn receive_all(
         } else if !trouble.passing {
             return Err(trouble.error);
         }
-        if partial.written() > furthest {
-            (furthest, failures) = (partial.written(), 0);
-        }
-        failures += 1;
-        if failures > client.http().config().retries {
+        let Some(failure) = failures.another(partial.written(), client.http()) else {
             return Err(trouble.error);
-        }
-        retry::pause(client.http(), &what, &trouble, retry::backoff(failures))?;
+        };
+        retry::pause(client.http(), &what, &trouble, retry::backoff(failure))?;
     }
     Ok(())
 }
