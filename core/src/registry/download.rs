@@ -110,6 +110,7 @@ fn fetch(
             // What an earlier process left may have been torn, and bytes go wrong on the way.
             Err(error) if error.kind() == ErrorKind::DigestMismatch && !damaged => {
                 damaged = true;
+                client.pass_over_mirrors();
                 let trouble = Trouble::passing(error);
                 retry::pause(client.http(), &descriptor.digest.to_string(), &trouble, retry::backoff(1))?;
             }
