@@ -90,7 +90,7 @@ struct Address {
     /// `http` once it turned out that TLS is not spoken there.
     base: Mutex<Url>,
     auth: Authenticator,
-    /// Nothing came from it: it is not asked again by this operation.
+    /// Nothing came from it, or the wrong thing: it is not asked again by this operation.
     down: AtomicBool,
 }
 
@@ -230,6 +230,13 @@ impl<'a> Client<'a> {
         Err(failure.unwrap_or_else(|| {
             Error::new(ErrorKind::Unsupported, format!("{}: no address serves this", self.host)).into()
         }))
+    }
+
+    /// From now on only the registry's own address is asked: a mirror gave bytes that are not what they should be.
+    pub fn pass_over_mirrors(&self) {
+        if let Some((_, mirrors)) = self.addresses.split_last() {
+            mirrors.iter().for_each(|mirror| mirror.down.store(true, Ordering::Relaxed));
+        }
     }
 
     /// Asks the registry's own address. Answers of success are returned, and those with a status that is expected.

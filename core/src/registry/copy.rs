@@ -15,7 +15,7 @@ use super::manifests::{self, Fetched, MAX_NESTING, scope};
 use super::options::{CopyOptions, CopyReport};
 use super::pull::threads;
 use super::referrers;
-use super::retry;
+use super::retry::{self, Failures};
 use super::runtime::locked;
 use super::upload::{BlobSource, Sent, upload};
 use crate::digest::Hasher;
@@ -144,7 +144,7 @@ impl BlobSource for Remote<'_, '_> {
             descriptor: self.descriptor,
             at: offset,
             skip: 0,
-            failures: 0,
+            failures: Failures::from(offset),
             answer: RefCell::new(None),
             chunk: Bytes::new(),
             hasher: (offset == 0).then(Hasher::default),
@@ -159,7 +159,7 @@ struct RemoteReader<'a, 'b> {
     at: u64,
     /// Bytes that come although they are known.
     skip: u64,
-    failures: u32,
+    failures: Failures,
     answer: RefCell<Option<Response<'b>>>,
     chunk: Bytes,
     hasher: Option<Hasher>,
@@ -205,7 +205,6 @@ impl RemoteReader<'_, '_> {
                     if chunk.is_empty() {
                         continue;
                     }
-                    self.failures = 0;
                     self.at += chunk.len() as u64;
                     if let Some(hasher) = &mut self.hasher {
                         hasher.update(&chunk);
@@ -222,12 +221,11 @@ impl RemoteReader<'_, '_> {
                 Err(trouble) => trouble,
             };
             *self.answer.borrow_mut() = None;
-            self.failures += 1;
-            if !broken.passing || self.failures > self.client.http().config().retries {
-                return Err(broken.error);
-            }
+            let http = self.client.http();
+            let failure = self.failures.another(self.at, http).filter(|_| broken.passing);
+            let Some(failure) = failure else { return Err(broken.error) };
             let what = self.descriptor.digest.to_string();
-            retry::pause(self.client.http(), &what, &broken, retry::backoff(self.failures))?;
+            retry::pause(http, &what, &broken, retry::backoff(failure))?;
         }
     }
 }

@@ -9,7 +9,7 @@ use super::client::{Call, Client, Purpose};
 use super::failure::Trouble;
 use super::http::Response;
 use super::manifests::scope;
-use super::retry;
+use super::retry::{self, Failures};
 use crate::error::{Error, ErrorKind, Field, Result};
 use crate::event::{Event, LayerState};
 use crate::spec::Descriptor;
@@ -20,9 +20,6 @@ use crate::task::Task;
 const LOOK: Duration = Duration::from_millis(100);
 /// The least time between two events of one blob.
 const TELL: Duration = Duration::from_millis(100);
-
-/// Bytes that make up for the failures before them.
-const HEADWAY: u64 = 64 << 10;
 
 /// Says how far a blob has come.
 pub struct Told<'a> {
@@ -107,6 +104,7 @@ fn fetch(
             // What an earlier process left may have been torn, and bytes go wrong on the way.
             Err(error) if error.kind() == ErrorKind::DigestMismatch && !damaged => {
                 damaged = true;
+                client.pass_over_mirrors();
                 let trouble = Trouble::passing(error);
                 retry::pause(client.http(), &descriptor.digest.to_string(), &trouble, retry::backoff(1))?;
             }
@@ -127,7 +125,7 @@ fn receive_all(
     let path = format!("{}/blobs/{}", client.repository(), descriptor.digest);
     let scopes = scope(client.repository(), "pull");
     let what = descriptor.digest.to_string();
-    let (mut furthest, mut failures) = (partial.written(), 0);
+    let mut failures = Failures::from(partial.written());
     while partial.written() < descriptor.size || descriptor.size == 0 {
         let from = partial.written();
         let mut call = Call::new(Method::GET, &path, &scopes, &what);
@@ -145,14 +143,10 @@ fn receive_all(
         } else if !trouble.passing {
             return Err(trouble.error);
         }
-        if partial.written() >= furthest + HEADWAY {
-            (furthest, failures) = (partial.written(), 0);
-        }
-        failures += 1;
-        if failures > client.http().config().retries {
+        let Some(failure) = failures.another(partial.written(), client.http()) else {
             return Err(trouble.error);
-        }
-        retry::pause(client.http(), &what, &trouble, retry::backoff(failures))?;
+        };
+        retry::pause(client.http(), &what, &trouble, retry::backoff(failure))?;
     }
     Ok(())
 }

@@ -222,6 +222,8 @@ pub fn refusal(response: Response<'_>, host: &str, repository: &str, what: &str)
 fn kind_of(status: StatusCode, code: Option<&str>) -> ErrorKind {
     match (status.as_u16(), code) {
         (429, _) | (_, Some("TOOMANYREQUESTS")) => ErrorKind::RateLimited,
+        // Registries call it SIZE_INVALID, which is about other bytes when the status is another.
+        (413, _) => ErrorKind::Unsupported,
         (401, Some("DENIED")) | (403, _) => ErrorKind::Denied,
         (401, _) => ErrorKind::Unauthorized,
         (_, Some("DIGEST_INVALID" | "SIZE_INVALID")) => ErrorKind::DigestMismatch,

@@ -144,14 +144,14 @@ struct Chosen {
     manifest: Fetched,
     image: Manifest,
     index: Option<Fetched>,
-    /// Everything else of the index, when all of it is wanted.
-    rest: Rest,
+    /// Everything that the index leads to, when all of it is wanted.
+    rest: Option<Rest>,
 }
 
-/// What an index leads to beside the image.
+/// What an index leads to.
 #[derive(Default)]
 struct Rest {
-    /// Manifests and indexes, which are here: registries serve them as such only, not as blobs.
+    /// Manifests and indexes. Registries have them apart from the blobs.
     documents: Vec<Fetched>,
     /// Configs and layers.
     blobs: Vec<Descriptor>,
@@ -172,7 +172,8 @@ fn take(
     let mut wanted = vec![(&image.config, false)];
     let mut seen = BTreeSet::from([image.config.digest]);
     wanted.extend(image.layers.iter().filter(|layer| seen.insert(layer.digest)).map(|layer| (layer, true)));
-    wanted.extend(chosen.rest.blobs.iter().filter(|blob| seen.insert(blob.digest)).map(|blob| (blob, true)));
+    let rest = chosen.rest.iter().flat_map(|rest| &rest.blobs);
+    wanted.extend(rest.filter(|blob| seen.insert(blob.digest)).map(|blob| (blob, true)));
     let runtime = client.http().runtime();
     runtime.each(order.threads, wanted, |(descriptor, is_layer)| {
         let told = match is_layer {
@@ -195,9 +196,9 @@ fn choose(client: &Client<'_>, name: &Reference, fetched: Fetched, order: &Order
     let platform = order.platform.clone().unwrap_or_else(Platform::host);
     let index = matches!(fetched.document, Document::Index(_)).then(|| fetched.clone());
     let manifest = manifests::for_platform(client, fetched, &platform, name)?;
-    let mut rest = Rest::default();
+    let mut rest = None;
     if let Some(index) = index.as_ref().filter(|_| order.all_platforms) {
-        everything(client, index, 0, &mut rest)?;
+        everything(client, index, 0, rest.insert(Rest::default()))?;
     }
     match &manifest.document {
         Document::Manifest(image) => {
@@ -208,8 +209,8 @@ fn choose(client: &Client<'_>, name: &Reference, fetched: Fetched, order: &Order
     }
 }
 
-/// Finds everything that an index leads to.
-fn everything(client: &Client<'_>, index: &Fetched, depth: u32, rest: &mut Rest) -> Result<()> {
+/// Finds everything an index leads to.
+fn everything(client: &Client<'_>, index: &Fetched, depth: u32, found: &mut Rest) -> Result<()> {
     if depth > MAX_NESTING {
         return Err(manifests::nested_too_deep(index.digest));
     }
@@ -218,12 +219,12 @@ fn everything(client: &Client<'_>, index: &Fetched, depth: u32, rest: &mut Rest)
         let child = manifests::get_described(client, descriptor)?;
         match &child.document {
             Document::Manifest(manifest) => {
-                rest.blobs.push(manifest.config.clone());
-                rest.blobs.extend(manifest.layers.iter().cloned());
+                found.blobs.push(manifest.config.clone());
+                found.blobs.extend(manifest.layers.iter().cloned());
             }
-            Document::Index(_) => everything(client, &child, depth + 1, rest)?,
+            Document::Index(_) => everything(client, &child, depth + 1, found)?,
         }
-        rest.documents.push(child);
+        found.documents.push(child);
     }
     Ok(())
 }
@@ -280,12 +281,17 @@ fn commit(store: &Store, name: &Reference, chosen: Chosen) -> Result<Digest> {
         let (id, manifest) = store.add_image(db, image)?;
         let via = match index {
             Some(index) => {
-                let mut blobs: Vec<Digest> = rest.blobs.iter().map(|blob| blob.digest).collect();
-                for document in rest.documents {
-                    blobs.push(document.digest);
-                    store.add_blob(db, PendingBlob::document(document.bytes))?;
-                }
-                let blobs = (!blobs.is_empty()).then_some(blobs);
+                let blobs = match rest {
+                    Some(rest) => {
+                        let mut blobs: Vec<Digest> = rest.blobs.iter().map(|blob| blob.digest).collect();
+                        for document in rest.documents {
+                            blobs.push(document.digest);
+                            store.add_blob(db, PendingBlob::document(document.bytes))?;
+                        }
+                        Some(blobs)
+                    }
+                    None => None,
+                };
                 let (bytes, media_type) = (index.bytes, index.media_type);
                 Some(store.add_index(db, NewIndex { bytes, media_type, blobs })?)
             }

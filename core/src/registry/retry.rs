@@ -16,6 +16,33 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// The longest wait that a registry may ask for. One that wants longer is told as it is.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
+/// Bytes that have to come before the next failure counts as the first again. A connection that brings less each time would
+/// keep an operation for ever.
+const PROGRESS: u64 = 64 * 1024;
+
+/// Counts the failures of a transfer that goes on where it broke off.
+#[derive(Default)]
+pub struct Failures {
+    furthest: u64,
+    count: u32,
+}
+
+impl Failures {
+    /// The transfer had come this far before.
+    pub fn from(start: u64) -> Self {
+        Failures { furthest: start, count: 0 }
+    }
+
+    /// It broke off at this byte: the number of this failure, from 1, since it last got on. `None` to give up.
+    pub fn another(&mut self, at: u64, http: &Http<'_>) -> Option<u32> {
+        if at >= self.furthest + PROGRESS {
+            *self = Failures::from(at);
+        }
+        self.count += 1;
+        (self.count <= http.config().retries).then_some(self.count)
+    }
+}
+
 /// How long to wait before try number `attempt` (from 1): twice as long each time, half of it by chance, so that many
 /// clients do not come back at once.
 pub fn backoff(attempt: u32) -> Duration {
@@ -26,13 +53,18 @@ pub fn backoff(attempt: u32) -> Duration {
     full / 2 + full * u32::from(chance[0]) / 512
 }
 
-/// How long to wait after this failure; `None` to give up.
-pub fn wait_after(trouble: &Trouble, attempt: u32, http: &Http<'_>) -> Option<Duration> {
-    let own = (trouble.passing && attempt <= http.config().retries).then(|| backoff(attempt))?;
+/// How long to wait after this failure, which was number `attempt`; `None` when the other side wants to be left alone for longer
+/// than anybody waits.
+pub fn wait_for(trouble: &Trouble, attempt: u32) -> Option<Duration> {
     match trouble.wait {
         Some(asked) if asked > LONGEST_ASKED => None,
-        asked => Some(own.max(asked.unwrap_or_default())),
+        asked => Some(backoff(attempt).max(asked.unwrap_or_default())),
     }
+}
+
+/// How long to wait after this failure; `None` to give up.
+pub fn wait_after(trouble: &Trouble, attempt: u32, http: &Http<'_>) -> Option<Duration> {
+    (trouble.passing && attempt <= http.config().retries).then(|| wait_for(trouble, attempt))?
 }
 
 /// Says that something is tried again, and waits.

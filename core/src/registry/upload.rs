@@ -12,7 +12,7 @@ use super::download::Told;
 use super::failure::Trouble;
 use super::http::{Body, Response};
 use super::manifests::scope;
-use super::retry;
+use super::retry::{self, Failures};
 use crate::error::{Error, ErrorKind, Field, Result};
 use crate::event::LayerState;
 use crate::spec::Descriptor;
@@ -169,7 +169,7 @@ impl<'b> Upload<'_, 'b> {
         // `None`: everything that is left in one request.
         let mut chunk = chunk_size.map(|chunk| chunk.max(1));
         let mut may_chunk = true;
-        let (mut furthest, mut failures) = (0, 0);
+        let mut failures = Failures::default();
         loop {
             let trouble = match self.advance(chunk.map(|chunk| chunk.max(self.session.chunk_min))) {
                 Ok(true) => return self.told.borrow().tell(LayerState::Done, size),
@@ -199,14 +199,10 @@ impl<'b> Upload<'_, 'b> {
             if self.recover()? {
                 return self.told.borrow().tell(LayerState::Done, size);
             }
-            if self.offset > furthest {
-                (furthest, failures) = (self.offset, 0);
-            }
-            failures += 1;
-            if failures > self.client.http().config().retries {
+            let failure = failures.another(self.offset, self.client.http());
+            let Some(wait) = failure.and_then(|failure| retry::wait_for(&trouble, failure)) else {
                 return Err(trouble.error);
-            }
-            let wait = retry::backoff(failures).max(trouble.wait.unwrap_or_default());
+            };
             retry::pause(self.client.http(), &self.descriptor.digest.to_string(), &trouble, wait)?;
         }
     }
