@@ -36,6 +36,7 @@ impl Drop for Silence<'_> {
     }
 }
 
+/// A terminal that is not the one this process is controlled by stops nobody.
 fn is_foreground(terminal: BorrowedFd<'_>) -> bool {
-    tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
+    tcgetpgrp(terminal).map_or(true, |group| group == rustix::process::getpgrp())
 }
