@@ -17,13 +17,13 @@ LATENCY = 50
 class SlowRegistry:
     """The registry of our own tests, which waits before each answer."""
 
-    def __init__(self, latency: int) -> None:
+    def __init__(self, folder: Path, latency: int) -> None:
         build = ["cargo", "build", "--quiet", "--release", "--package", "layerkit-testing", "--example", "serve"]
         subprocess.run(build, cwd=ROOT, check=True)
         program = ROOT / "target" / "release" / "examples" / "serve"
-        self.process = subprocess.Popen(
-            [program, json.dumps({"latency_ms": latency})], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        served = folder / "served.json"
+        served.write_text(json.dumps({"options": {"latency_ms": latency}}))
+        self.process = subprocess.Popen([program, served], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout
         self.host = json.loads(self.process.stdout.readline())["host"]
 
@@ -120,7 +120,7 @@ class RegistryBench:
             self.pushes(registry)
         finally:
             registry.stop()
-        slow = SlowRegistry(LATENCY)
+        slow = SlowRegistry(self.folder, LATENCY)
         try:
             self.small_layers(slow)
         finally:

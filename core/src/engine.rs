@@ -252,8 +252,11 @@ impl Engine {
         let store = self.store()?;
         store.db().write(|db| {
             let (record, manifest, old) = store.manifest_of(db, image)?;
-            let index = old.map(|old| store.index_of(db, &old)).transpose()?.flatten();
-            store.set_name(db, &name, record.id, manifest, index.map(|index| index.digest)).map(drop)
+            let via = match old {
+                Some(old) => store.index_of(db, &old)?.map(|index| index.digest),
+                None => store.only_index(db, record.id, manifest)?,
+            };
+            store.set_name(db, &name, record.id, manifest, via).map(drop)
         })
     }
 

@@ -49,6 +49,18 @@ impl Store {
         Ok(digest)
     }
 
+    /// The index that all names of an image led through that did not lead to it at once: what it came with, when it is asked for
+    /// by its ID.
+    pub fn only_index(&self, db: &Connection, image: Digest, manifest: Digest) -> Result<Option<Digest>> {
+        let sql =
+            "SELECT DISTINCT via FROM names WHERE image = ? AND manifest = ? AND via IS NOT NULL LIMIT 2";
+        let found = db.rows(sql, [image, manifest], |row| row.get::<_, Digest>(0))?;
+        Ok(match found.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        })
+    }
+
     /// The index that a name led to, if it did.
     pub fn index_of(&self, db: &Connection, name: &Reference) -> Result<Option<StoredIndex>> {
         db.first(
