@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
@@ -40,6 +41,7 @@ pub fn run<T: Send>(task: &Task, work: impl FnOnce(&Runtime) -> Result<T> + Send
         let thread = std::thread::Builder::new().name("registry".into());
         let work = thread.spawn_scoped(scope, move || {
             let _done = done;
+            block_broken_pipes()?;
             let runtime = Builder::new_multi_thread()
                 .worker_threads(WORKERS)
                 .thread_name("registry-io")
@@ -54,6 +56,14 @@ pub fn run<T: Send>(task: &Task, work: impl FnOnce(&Runtime) -> Result<T> + Send
         }
         work.join().unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a registry operation panicked")))
     })
+}
+
+/// Keeps SIGPIPE from this thread and those it starts: a registry that hangs up while we write would end a process that does not
+/// ignore the signal, and it is not ours to make it. The write still fails.
+fn block_broken_pipes() -> Result<()> {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGPIPE);
+    set.thread_block().map_err(|error| Error::io("block SIGPIPE", std::io::Error::from(error)))
 }
 
 /// Waits until the task is cancelled or the work is done.
