@@ -210,7 +210,8 @@ impl<'a> Client<'a> {
             if at < last && (!serves(&address) || address.down.load(Ordering::Relaxed)) {
                 continue;
             }
-            match self.ask(address, call, &[]).and_then(&mut take) {
+            let taken = self.ask(address, call, &[]).and_then(&mut take);
+            match taken.map_err(|trouble| self.told(trouble)) {
                 Ok(value) => return Ok(value),
                 Err(trouble) if trouble.error.kind() == ErrorKind::Cancelled => return Err(trouble),
                 Err(trouble) => {

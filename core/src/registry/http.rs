@@ -251,10 +251,8 @@ fn refused(message: String) -> Trouble {
 }
 
 fn silent(host: &str, limit: Duration) -> Trouble {
-    Trouble::passing(Error::new(
-        ErrorKind::Timeout,
-        format!("{host} said nothing for {} ms", limit.as_millis()),
-    ))
+    let message = format!("{host} said nothing for {} ms", limit.as_millis());
+    Trouble::passing(Error::new(ErrorKind::Timeout, message).with("host", host))
 }
 
 /// Where an answer sends the request on to.
