@@ -217,13 +217,16 @@ impl<'a> Client<'a> {
             if at < last && (!serves(&address) || address.down.load(Ordering::Relaxed)) {
                 continue;
             }
-            match self.ask(address, call, &[], at == last).and_then(&mut take) {
+            let taken = self.ask(address, call, &[], at == last).and_then(&mut take);
+            match taken.map_err(|trouble| self.told(trouble)) {
                 Ok(value) => return Ok(value),
                 Err(trouble) if trouble.error.kind() == ErrorKind::Cancelled => return Err(trouble),
                 Err(trouble) => {
                     let dead = matches!(trouble.error.kind(), ErrorKind::Network | ErrorKind::Timeout);
-                    address.down.store(dead && at < last, Ordering::Relaxed);
-                    failure = Some(self.told(trouble));
+                    if dead && at < last {
+                        address.down.store(true, Ordering::Relaxed);
+                    }
+                    failure = Some(trouble);
                 }
             }
         }

@@ -21,6 +21,9 @@ pub struct Case {
     /// What must be so for it: `root` or `user`, `run` (steps of builds can run here).
     #[serde(default)]
     pub needs: Vec<String>,
+    /// Registries that run beside it: a name, and `options`, `images`, `faults`; see [`crate::registries`].
+    #[serde(default)]
+    pub registries: Map<String, Value>,
     /// Files that are there, by path under `${dir}`.
     #[serde(default)]
     pub files: Map<String, Value>,

@@ -11,6 +11,7 @@ mod driver;
 mod given;
 mod matching;
 mod ops;
+mod registries;
 mod rules;
 mod run;
 mod suite;

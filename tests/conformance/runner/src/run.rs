@@ -11,6 +11,7 @@ use crate::case::{Call, Case, Fails, Step, step};
 use crate::driver::{Answer, Driver, Failure};
 use crate::given::Maker;
 use crate::matching::matches;
+use crate::registries::Registries;
 use crate::variables::Variables;
 
 /// Why a case failed.
@@ -41,6 +42,7 @@ struct Run<'a> {
     roots: Vec<String>,
     held: Vec<std::fs::File>,
     mounts: Mounts,
+    registries: Registries,
 }
 
 /// Runs `case`. The driver may be used again unless the problem says that it is broken.
@@ -65,13 +67,14 @@ pub fn run_case(case: &Case, driver: &mut Driver, language: &str, busybox: &Path
         roots: Vec::new(),
         held: Vec::new(),
         mounts: Mounts::default(),
+        registries: Registries::default(),
     };
     let steps = run.begin(case).and_then(|()| run.steps(case));
     // A broken driver is replaced; there is nothing to ask it.
     let left = if matches!(&steps, Err(problem) if problem.broken) { Ok(()) } else { run.finish(case) };
     steps.and(left)?;
-    let Run { variables, held, mounts, .. } = run;
-    drop((held, mounts));
+    let Run { variables, held, mounts, registries, .. } = run;
+    drop((held, mounts, registries));
     if let Some(leaked) = driver.leaked(&before) {
         return Err(Problem::of(format!("afterwards: the driver holds {leaked} more than before")));
     }
@@ -91,11 +94,14 @@ impl Run<'_> {
     }
 
     fn begin(&mut self, case: &Case) -> Result<(), Problem> {
+        self.registries =
+            Registries::start(&case.registries, &self.dir, &mut self.variables).map_err(Problem::of)?;
         let mut maker = Self::maker(&self.dir, self.busybox, &mut self.held);
         maker.make_all(&case.files, &mut self.variables).map_err(Problem::of)?;
         if case.engine != Value::Bool(false) {
             let mut args = case.engine.as_object().cloned().unwrap_or_default();
             args.entry("root").or_insert_with(|| "${root}".into());
+            add_defaults(&mut args);
             self.call(&plain("engine_open", Value::Object(args))).map_err(in_step("open the engine"))?;
         }
         for (name, file) in &case.images {
@@ -113,6 +119,10 @@ impl Run<'_> {
             };
             match step(value).map_err(Problem::of)? {
                 Step::Call(call) => self.call(&call).map_err(in_step(&place))?,
+                Step::Act(spec) if Registries::does(&spec) => self
+                    .registries
+                    .act(&spec, &mut self.variables)
+                    .map_err(|why| Problem::of(format!("{place}: {why}")))?,
                 Step::Act(spec) => {
                     let mut maker = Self::maker(&self.dir, self.busybox, &mut self.held);
                     act(&spec, &mut self.variables, &mut maker, &mut self.mounts)
@@ -129,7 +139,11 @@ impl Run<'_> {
 
     fn call(&mut self, call: &Call) -> Result<(), Problem> {
         let engine = call.engine.clone().unwrap_or_else(|| "e".to_owned());
-        let args = self.variables.fill(&Value::Object(call.args.clone())).map_err(Problem::of)?;
+        let mut args = call.args.clone();
+        if call.call == "engine_open" && !self.registries.is_empty() {
+            add_defaults(&mut args);
+        }
+        let args = self.variables.fill(&Value::Object(args)).map_err(Problem::of)?;
         let mut request = Map::new();
         request.insert("op".to_owned(), call.call.clone().into());
         request.insert("engine".to_owned(), engine.clone().into());
@@ -265,6 +279,19 @@ impl Run<'_> {
             Err(got) => Err(Problem::of(format!("{}: {}", got.code, got.message))),
         }
     }
+}
+
+/// How registries are reached where a case does not say: without the files and proxies of whoever runs it, and without many
+/// waits.
+fn add_defaults(args: &mut Map<String, Value>) {
+    let given = args.remove("registry").unwrap_or_else(|| json!({}));
+    let mut registry =
+        json!({ "docker_config": "${dir}/docker", "certs_dirs": [], "proxy": "", "retries": 2 });
+    match (&mut registry, given) {
+        (Value::Object(registry), Value::Object(given)) => registry.extend(given),
+        (registry, given) => *registry = given,
+    }
+    args.insert("registry".to_owned(), registry);
 }
 
 fn plain(call: &str, args: Value) -> Call {

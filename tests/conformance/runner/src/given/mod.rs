@@ -10,6 +10,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+pub use image::stored;
+
 use crate::Result;
 use crate::variables::Variables;
 
@@ -71,7 +73,7 @@ impl Maker<'_> {
     /// Makes every file of `files`.
     pub fn make_all(&mut self, files: &Map<String, Value>, variables: &mut Variables) -> Result<()> {
         for (path, spec) in files {
-            let spec = variables.fill(spec)?;
+            let (path, spec) = (&variables.fill_text(path)?, variables.fill(spec)?);
             self.make(path, &spec, variables).map_err(|error| format!("given {path:?}: {error}"))?;
         }
         Ok(())
