@@ -150,6 +150,23 @@ impl<'a> Client<'a> {
         Ok(client)
     }
 
+    /// The same with the credentials of a call, or else those that are stored for the registry.
+    pub fn known(http: &'a Http<'a>, host: &str, auth: Option<&Auth>) -> Result<Self> {
+        let credential = match auth.map(Credential::given).transpose()?.flatten() {
+            Some(given) => Some(given),
+            None => {
+                let files = config::credential_files(http.config().docker_config.as_deref());
+                stored(http, &files, host, "")?
+            }
+        };
+        Self::own(http, host, credential, false)
+    }
+
+    /// Whether there are credentials for the registry itself.
+    pub fn has_credential(&self) -> bool {
+        self.own_auth().is_some_and(Authenticator::has_credential)
+    }
+
     fn with(
         http: &'a Http<'a>,
         host: &str,

@@ -62,6 +62,7 @@ impl Store {
                 for digest in &broken {
                     db.run("DELETE FROM blobs WHERE digest = ?", [digest])?;
                 }
+                self.mend_indexes(db)?;
                 self.collect(db)
             })?;
             self.discard(garbage)?;
