@@ -262,7 +262,7 @@ fn compressed(
     manifest.layers = runtime.each(threads, work, |(descriptor, layer)| match is_plain(&descriptor) {
         true => {
             let mut told = Told::new("compress", &descriptor, runtime.task());
-            store.compressed(&layer, lease, &mut |bytes| match bytes {
+            store.compressed(&layer, lease, runtime.task(), &mut |bytes| match bytes {
                 None => told.tell(LayerState::Started, 0),
                 Some(bytes) => told.progress(bytes),
             })
