@@ -114,7 +114,7 @@ pub fn endpoints(config: &RegistryConfig, host: &str) -> Result<Vec<Endpoint>> {
     if host == DEFAULT_HOST {
         for mirror in &config.mirrors {
             let base = base_of(mirror, false).map_err(|why| {
-                Error::new(ErrorKind::InvalidArgument, format!("a mirror of Docker Hub: {why}"))
+                Error::new(ErrorKind::InvalidArgument, format!("mirror {:?}: {why}", shown(mirror)))
             })?;
             found.push(Endpoint::of(config, base)?);
         }
@@ -152,6 +152,14 @@ fn base_of(address: &str, override_path: bool) -> std::result::Result<Url, Strin
     url.set_path(&path);
     url.set_query(None);
     Ok(url)
+}
+
+/// An address without what is secret in it.
+fn shown(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => address.to_owned(),
+    }
 }
 
 /// The folders that may hold what is particular to a host.
@@ -258,7 +266,8 @@ fn from_hosts_file(config: &RegistryConfig, host: &str, path: &Path, bytes: &[u8
     for (address, table) in file.host {
         let table: HostTable =
             table.try_into().map_err(|error| bad(format!("host {address:?}: {}", error.message())))?;
-        let base = base_of(&address, table.override_path).map_err(|why| bad(format!("host: {why}")))?;
+        let base = base_of(&address, table.override_path)
+            .map_err(|why| bad(format!("host {:?}: {why}", shown(&address))))?;
         let mut endpoint = Endpoint::of(config, base)?;
         endpoint.namespace = Some(host.to_owned());
         apply(&mut endpoint, &table, folder).map_err(bad)?;
