@@ -271,7 +271,11 @@ impl<'a> Client<'a> {
             if status == StatusCode::UNAUTHORIZED {
                 let challenge = challenge::parse(response.headers(WWW_AUTHENTICATE));
                 challenges += 1;
-                scope_is_missing = sent && matches!(challenge, Some(challenge::Challenge::Bearer { .. }));
+                scope_is_missing = match &challenge {
+                    // A token that is no good is not one that allows too little (RFC 6750, section 3.1).
+                    Some(challenge::Challenge::Bearer { error, .. }) => sent && error != "invalid_token",
+                    _ => false,
+                };
                 is_wrong = sent && challenge == Some(challenge::Challenge::Basic);
                 if address.auth.challenged(challenge, call.scopes, sent) && challenges <= CHALLENGES {
                     continue;
