@@ -26,8 +26,8 @@ impl Default for Limits {
     }
 }
 
-/// How registries are reached. What is left out has Docker's meaning.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// How registries are reached. What is left out has Docker's meaning. `Debug` leaves out addresses, which may hold passwords.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistryConfig {
     /// Hosts, `host[:port]`, that may be spoken to by plain HTTP and whose certificates are not checked. Loopback addresses
@@ -53,6 +53,16 @@ pub struct RegistryConfig {
     pub retries: u32,
     /// How many layers are transferred at once, 1 to 64.
     pub concurrency: u32,
+}
+
+impl std::fmt::Debug for RegistryConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegistryConfig")
+            .field("insecure", &self.insecure)
+            .field("certs_dirs", &self.certs_dirs)
+            .field("docker_config", &self.docker_config)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for RegistryConfig {
@@ -113,7 +123,7 @@ pub const PROXY_ARGS: [&str; 10] = [
 ];
 
 /// The proxies of requests by scheme, and the hosts that go past them, in the form of `NO_PROXY`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Proxies {
     /// For plain HTTP.
     pub http: Option<String>,

@@ -56,8 +56,9 @@ struct TokenAnswer {
     token: Option<String>,
     #[serde(default)]
     access_token: Option<String>,
+    /// Seconds; some services write them as text.
     #[serde(default)]
-    expires_in: Option<f64>,
+    expires_in: serde_json::Value,
     #[serde(default)]
     refresh_token: Option<String>,
 }
@@ -86,6 +87,11 @@ impl Authenticator {
     /// Whether there are credentials.
     pub fn has_credential(&self) -> bool {
         self.credential.is_some()
+    }
+
+    /// Whether there are credentials that a token service gives tokens for.
+    pub fn gets_tokens(&self) -> bool {
+        matches!(self.credential, Some(Credential::Password(..) | Credential::Identity(..)))
     }
 
     /// The refresh token that the token service gave, for a login to keep.
@@ -154,7 +160,8 @@ impl Authenticator {
                     format!("{what}: the token service answered without a token"),
                 )
             })?;
-        let lifetime = answer.expires_in.filter(|seconds| *seconds > 0.0).unwrap_or(DEFAULT_LIFETIME as f64);
+        let lifetime = answer.expires_in.as_f64().or_else(|| answer.expires_in.as_str()?.parse().ok());
+        let lifetime = lifetime.filter(|seconds| *seconds > 0.0).unwrap_or(DEFAULT_LIFETIME as f64);
         let lifetime = Duration::try_from_secs_f64(lifetime).unwrap_or(Duration::from_secs(DEFAULT_LIFETIME));
         let renew = Instant::now() + lifetime - MARGIN.min(lifetime / 5);
         let header = bearer(&value)?;

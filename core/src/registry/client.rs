@@ -8,7 +8,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, WWW_AUT
 use reqwest::{Method, StatusCode, Url};
 
 use super::auth::Authenticator;
-use super::challenge;
+use super::challenge::{self, Challenge};
 use super::credentials::{self, Credential};
 use super::failure::{Trouble, refusal};
 use super::hosts::{self, Endpoint};
@@ -150,6 +150,23 @@ impl<'a> Client<'a> {
         Ok(client)
     }
 
+    /// The same with the credentials of a call, or else those that are stored for the registry.
+    pub fn known(http: &'a Http<'a>, host: &str, auth: Option<&Auth>) -> Result<Self> {
+        let credential = match auth.map(Credential::given).transpose()?.flatten() {
+            Some(given) => Some(given),
+            None => {
+                let files = config::credential_files(http.config().docker_config.as_deref());
+                stored(http, &files, host, "")?
+            }
+        };
+        Self::own(http, host, credential, false)
+    }
+
+    /// Whether there are credentials for the registry itself.
+    pub fn has_credential(&self) -> bool {
+        self.own_auth().is_some_and(Authenticator::has_credential)
+    }
+
     fn with(
         http: &'a Http<'a>,
         host: &str,
@@ -271,18 +288,16 @@ impl<'a> Client<'a> {
             if status == StatusCode::UNAUTHORIZED {
                 let challenge = challenge::parse(response.headers(WWW_AUTHENTICATE));
                 challenges += 1;
-                scope_is_missing = match &challenge {
-                    // A token that is no good is not one that allows too little (RFC 6750, section 3.1).
-                    Some(challenge::Challenge::Bearer { error, .. }) => sent && error != "invalid_token",
-                    _ => false,
-                };
-                is_wrong = sent && challenge == Some(challenge::Challenge::Basic);
+                scope_is_missing = sent
+                    && address.auth.gets_tokens()
+                    && matches!(&challenge, Some(Challenge::Bearer { error, .. }) if error != "invalid_token");
+                is_wrong = sent && challenge == Some(Challenge::Basic);
                 if address.auth.challenged(challenge, call.scopes, sent) && challenges <= CHALLENGES {
                     continue;
                 }
             }
             let mut trouble = refusal(response, &address.endpoint.host(), &self.repository, call.what);
-            if scope_is_missing && address.auth.has_credential() {
+            if scope_is_missing {
                 // We are known, and still it is not for us.
                 trouble.error = trouble.error.as_kind(ErrorKind::Denied);
             }
@@ -301,11 +316,6 @@ impl<'a> Client<'a> {
         again: bool,
     ) -> Result<Response<'a>, Trouble> {
         let mut headers = HeaderMap::new();
-        for (name, value) in &address.endpoint.headers {
-            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
-                headers.append(name, value);
-            }
-        }
         for (name, value) in &call.headers {
             let value = value.parse::<HeaderValue>().map_err(|_| {
                 Error::new(
@@ -335,18 +345,27 @@ impl<'a> Client<'a> {
                 }
                 Target::Url(url) => self.safe(url.clone(), &base)?,
             };
-            let mut tls = address.endpoint.tls.clone();
-            // What a registry gives may lead elsewhere: what authenticates stays here.
-            if hosts::authority(&url) != hosts::authority(&base) {
+            // What a registry gives may lead elsewhere: what authenticates stays here, and what is configured for here.
+            let here = hosts::authority(&url) == hosts::authority(&base);
+            let mut headers = headers.clone();
+            let tls = if here {
+                for (name, value) in &address.endpoint.headers {
+                    if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>())
+                    {
+                        headers.append(name, value);
+                    }
+                }
+                address.endpoint.tls.clone()
+            } else {
                 headers.remove(AUTHORIZATION);
-                tls = Endpoint::of(self.http.config(), url.clone())?.tls;
-            }
+                Endpoint::of(self.http.config(), url.clone())?.tls
+            };
             let body = match &call.body {
                 Body::Empty => Body::Empty,
                 Body::Bytes(bytes) => Body::Bytes(bytes.clone()),
                 Body::Stream(length, open) => Body::Stream(*length, *open),
             };
-            let request = Request { method: call.method.clone(), url, headers: headers.clone(), body };
+            let request = Request { method: call.method.clone(), url, headers, body };
             match retry::send(self.http, &request, &tls, call.again && again, call.what) {
                 Err(trouble)
                     if trouble.not_tls && address.endpoint.may_be_plain && base.scheme() == "https" =>

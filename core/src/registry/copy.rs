@@ -14,6 +14,7 @@ use super::http::{Http, Response};
 use super::manifests::{self, Fetched, MAX_NESTING, scope};
 use super::options::{CopyOptions, CopyReport};
 use super::pull::threads;
+use super::push::is_foreign;
 use super::referrers;
 use super::retry::{self, Failures};
 use super::runtime::locked;
@@ -93,7 +94,8 @@ impl Copy<'_> {
             }
             Document::Manifest(manifest) => {
                 let mut blobs = vec![(&manifest.config, false)];
-                blobs.extend(manifest.layers.iter().map(|layer| (layer, true)));
+                let layers = manifest.layers.iter().filter(|layer| !is_foreign(layer));
+                blobs.extend(layers.map(|layer| (layer, true)));
                 blobs.sort_by_key(|(blob, _)| blob.digest);
                 blobs.dedup_by_key(|(blob, _)| blob.digest);
                 let runtime = self.to.http().runtime();

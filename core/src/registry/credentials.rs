@@ -95,8 +95,12 @@ impl<'a> Store<'a> {
     pub fn find(&self, host: &str, repository: &str) -> Result<Option<Credential>> {
         let docker = self.files.docker.iter();
         for path in docker.chain(&self.files.containers) {
-            if let Some(found) = self.find_in(path, host, repository)? {
-                return Ok(Some(found));
+            match self.find_in(path, host, repository) {
+                Ok(None) => {}
+                // podman's places need not be for us.
+                Err(error)
+                    if error.kind() == ErrorKind::Permission && self.files.containers.contains(path) => {}
+                found => return found,
             }
         }
         Ok(None)
@@ -108,7 +112,7 @@ impl<'a> Store<'a> {
             if let Some(found) = helper::get(&helper, key_of(host), self.task)? {
                 return Ok(Some(Credential::of(found.username, found.secret)));
             }
-            if file.get("credHelpers").and_then(|helpers| helpers.get(host)).is_some() {
+            if own_helper(&file, host).is_some() {
                 return Ok(None);
             }
         }
@@ -208,10 +212,14 @@ impl<'a> Store<'a> {
 
 /// The helper that Docker's file names for a host.
 fn helper_of(file: &Map<String, Value>, host: &str) -> Option<String> {
-    let text = |value: &Value| value.as_str().filter(|name| !name.is_empty()).map(str::to_owned);
-    let helpers = file.get("credHelpers").and_then(Value::as_object);
-    let own = helpers.and_then(|helpers| helpers.get(host).or_else(|| helpers.get(key_of(host))));
-    own.and_then(text).or_else(|| file.get("credsStore").and_then(text))
+    let named = own_helper(file, host).or_else(|| file.get("credsStore")?.as_str());
+    named.filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// The helper for this host alone; an empty one is the file itself.
+fn own_helper<'a>(file: &'a Map<String, Value>, host: &str) -> Option<&'a str> {
+    let helpers = file.get("credHelpers")?.as_object()?;
+    helpers.get(host).or_else(|| helpers.get(key_of(host)))?.as_str()
 }
 
 /// The credentials of one entry of `auths`; none in an empty one, which a helper leaves.

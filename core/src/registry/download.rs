@@ -97,7 +97,8 @@ fn fetch(
     told.tell(LayerState::Started, 0)?;
     let mut damaged = false;
     loop {
-        let mut partial = store.partial(descriptor.digest, descriptor.size)?;
+        let mut partial =
+            store.partial(descriptor.digest, descriptor.size, client.http().runtime().task())?;
         receive_all(client, descriptor, &mut partial, told)?;
         match partial.finish() {
             Ok(blob) => return store.add_claimed(lease, blob),

@@ -25,7 +25,7 @@ pub struct Trouble {
     pub error: Error,
     /// Whether trying again may help.
     pub passing: bool,
-    /// Whether the other side does not speak TLS.
+    /// Whether the other side does not speak TLS, or not at this port.
     pub not_tls: bool,
     /// How long the other side wants to be left alone.
     pub wait: Option<Duration>,
@@ -83,6 +83,8 @@ pub fn trouble(error: reqwest::Error, host: &str) -> Trouble {
             match io.kind() {
                 io::ErrorKind::ConnectionRefused => {
                     (reason, passing) = (Some("connection refused: nothing listens there".to_owned()), false);
+                    // Where it may be, plain HTTP has a port of its own.
+                    not_tls = true;
                 }
                 io::ErrorKind::TimedOut => kind = ErrorKind::Timeout,
                 io::ErrorKind::UnexpectedEof

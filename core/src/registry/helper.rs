@@ -109,7 +109,7 @@ fn converse(child: &mut Child, helper: &str, verb: &str, request: &[u8], task: &
     }
     let Some(mut output) = child.stdout.take() else { return Ok(Vec::new()) };
     let end = Instant::now() + PATIENCE;
-    let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+    let (mut answer, mut buffer, mut ended) = (Vec::new(), [0; 4096], false);
     loop {
         task.check()?;
         let left = end.saturating_duration_since(Instant::now()).min(SLICE);
@@ -124,10 +124,11 @@ fn converse(child: &mut Child, helper: &str, verb: &str, request: &[u8], task: &
             Err(error) => return Err(Error::io(format!("wait for {}", program(helper)), error)),
         }
         if waits[0].revents().is_empty() {
-            // Something that it started may hold its output open.
-            if child.try_wait().is_ok_and(|status| status.is_some()) {
+            if ended {
                 return Ok(answer);
             }
+            // Something that it started may hold its output open; what it wrote itself is there by then.
+            ended = child.try_wait().is_ok_and(|status| status.is_some());
             continue;
         }
         let read = output.read(&mut buffer).context(|| format!("read the answer of {}", program(helper)))?;

@@ -18,6 +18,8 @@ use crate::reference::DEFAULT_HOST;
 const HUB_DATA: &str = "registry-1.docker.io";
 /// Where certificates and `hosts.toml` are looked for when the configuration does not say.
 const CERTS_DIRS: [&str; 3] = ["/etc/docker/certs.d", "/etc/containers/certs.d", "/etc/containerd/certs.d"];
+/// The folder of what holds for hosts that have none of their own.
+const DEFAULT_FOLDER: &str = "_default";
 /// Largest `hosts.toml` that is read, in bytes.
 const HOSTS_LIMIT: u64 = 1 << 20;
 
@@ -36,8 +38,6 @@ pub struct Endpoint {
     pub resolve: bool,
     /// Whether it serves blobs and manifests by digest.
     pub pull: bool,
-    /// Whether it takes pushes.
-    pub push: bool,
     /// The registry that it is a mirror of, when it wants to be told (containerd's `ns`).
     pub namespace: Option<String>,
 }
@@ -46,7 +46,7 @@ impl Endpoint {
     /// An address with what the configuration and Docker's `certs.d` say of its host.
     pub fn of(config: &RegistryConfig, base: Url) -> Result<Endpoint> {
         let host = authority(&base);
-        let mut tls = docker_certificates(&folders(config, &host))?;
+        let mut tls = docker_certificates(config, &host)?;
         tls.authorities.extend(config.ca_files.iter().cloned());
         tls.skip_verify = is_named_insecure(config, &host);
         Ok(Endpoint {
@@ -56,7 +56,6 @@ impl Endpoint {
             headers: Vec::new(),
             resolve: true,
             pull: true,
-            push: true,
             namespace: None,
         })
     }
@@ -104,10 +103,9 @@ fn is_named_insecure(config: &RegistryConfig, host: &str) -> bool {
 
 /// The addresses of a registry in the order they are tried: mirrors, then its own.
 pub fn endpoints(config: &RegistryConfig, host: &str) -> Result<Vec<Endpoint>> {
-    let folders = folders(config, host);
-    for folder in &folders {
+    for folder in folders(config, host).into_iter().chain(folders(config, DEFAULT_FOLDER)) {
         let path = folder.join("hosts.toml");
-        if let Some(bytes) = fs::read_optional(&path, HOSTS_LIMIT)? {
+        if let Some(bytes) = unless_closed(config, fs::read_optional(&path, HOSTS_LIMIT))? {
             return from_hosts_file(config, host, &path, &bytes);
         }
     }
@@ -115,11 +113,10 @@ pub fn endpoints(config: &RegistryConfig, host: &str) -> Result<Vec<Endpoint>> {
     let mut found = Vec::new();
     if host == DEFAULT_HOST {
         for mirror in &config.mirrors {
-            let base = base_of(mirror, false)
-                .map_err(|why| Error::new(ErrorKind::InvalidArgument, format!("mirror {mirror:?}: {why}")))?;
-            let mut endpoint = Endpoint::of(config, base)?;
-            endpoint.push = false;
-            found.push(endpoint);
+            let base = base_of(mirror, false).map_err(|why| {
+                Error::new(ErrorKind::InvalidArgument, format!("a mirror of Docker Hub: {why}"))
+            })?;
+            found.push(Endpoint::of(config, base)?);
         }
     }
     found.push(own);
@@ -131,9 +128,11 @@ fn own_endpoint(config: &RegistryConfig, host: &str) -> Result<Endpoint> {
     let base = base_of(&format!("https://{address}"), false)
         .map_err(|why| Error::new(ErrorKind::InvalidReference, format!("{host:?} is not a host: {why}")))?;
     let mut endpoint = Endpoint::of(config, base)?;
-    if host != address {
-        // The certificates of Docker Hub may stand under its name, too.
-        let tls = docker_certificates(&folders(config, host))?;
+    if host != authority(&endpoint.base) {
+        // Docker Hub is named otherwise than its data host, and a port of a name may be the scheme's own.
+        endpoint.tls.skip_verify |= is_named_insecure(config, host);
+        endpoint.may_be_plain |= may_be_plain(config, host);
+        let tls = docker_certificates(config, host)?;
         endpoint.tls.authorities.extend(tls.authorities);
         endpoint.tls.client = endpoint.tls.client.or(tls.client);
     }
@@ -161,15 +160,28 @@ fn folders(config: &RegistryConfig, host: &str) -> Vec<PathBuf> {
         Some(roots) => roots.clone(),
         None => CERTS_DIRS.iter().map(PathBuf::from).collect(),
     };
-    let names = [host.to_owned(), host.replacen(':', "_", 1) + if host.contains(':') { "_" } else { "" }];
+    let mut names = vec![host.to_owned()];
+    if let Some((name, port)) = host.rsplit_once(':') {
+        names.insert(0, format!("{name}_{port}_"));
+    }
     roots.iter().flat_map(|root| names.iter().map(|name| root.join(name))).collect()
 }
 
+/// The system's folders need not be for everybody: what is closed to us there is as good as not there.
+fn unless_closed<T: Default>(config: &RegistryConfig, result: Result<T>) -> Result<T> {
+    match result {
+        Err(error) if config.certs_dirs.is_none() && error.kind() == ErrorKind::Permission => {
+            Ok(T::default())
+        }
+        other => other,
+    }
+}
+
 /// Docker's layout: `*.crt` are authorities, a `NAME.cert` and the `NAME.key` beside it are shown when asked.
-fn docker_certificates(folders: &[PathBuf]) -> Result<TlsSettings> {
+fn docker_certificates(config: &RegistryConfig, host: &str) -> Result<TlsSettings> {
     let mut tls = TlsSettings::default();
-    for folder in folders {
-        for name in fs::list(folder)? {
+    for folder in folders(config, host) {
+        for name in unless_closed(config, fs::list(&folder))? {
             let path = folder.join(&name);
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("crt") => tls.authorities.push(path),
@@ -207,13 +219,21 @@ impl<T: Clone> OneOrMany<T> {
     }
 }
 
+/// A file with certificate and key, several of them, or pairs of files.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum ClientFiles {
+    One(PathBuf),
+    Many(Vec<OneOrMany<PathBuf>>),
+}
+
 /// What `hosts.toml` says of one host. What it may say beside that is for containerd alone.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct HostTable {
     capabilities: Option<Vec<String>>,
     ca: Option<OneOrMany<PathBuf>>,
-    client: Option<OneOrMany<OneOrMany<PathBuf>>>,
+    client: Option<ClientFiles>,
     skip_verify: Option<bool>,
     header: BTreeMap<String, OneOrMany<String>>,
     override_path: bool,
@@ -238,8 +258,7 @@ fn from_hosts_file(config: &RegistryConfig, host: &str, path: &Path, bytes: &[u8
     for (address, table) in file.host {
         let table: HostTable =
             table.try_into().map_err(|error| bad(format!("host {address:?}: {}", error.message())))?;
-        let base =
-            base_of(&address, table.override_path).map_err(|why| bad(format!("host {address:?}: {why}")))?;
+        let base = base_of(&address, table.override_path).map_err(|why| bad(format!("host: {why}")))?;
         let mut endpoint = Endpoint::of(config, base)?;
         endpoint.namespace = Some(host.to_owned());
         apply(&mut endpoint, &table, folder).map_err(bad)?;
@@ -247,9 +266,14 @@ fn from_hosts_file(config: &RegistryConfig, host: &str, path: &Path, bytes: &[u8
     }
     let mut own = match &file.server {
         Some(address) => {
-            let base =
+            let mut base =
                 base_of(address, file.own.override_path).map_err(|why| bad(format!("server: {why}")))?;
-            Endpoint::of(config, base)?
+            if base.host_str() == Some(DEFAULT_HOST) {
+                base.set_host(Some(HUB_DATA)).map_err(|error| bad(format!("server: {error}")))?;
+            }
+            let mut own = Endpoint::of(config, base)?;
+            own.namespace = (own.host() != host && own.host() != HUB_DATA).then(|| host.to_owned());
+            own
         }
         None => own_endpoint(config, host)?,
     };
@@ -261,19 +285,18 @@ fn from_hosts_file(config: &RegistryConfig, host: &str, path: &Path, bytes: &[u8
 fn apply(endpoint: &mut Endpoint, table: &HostTable, folder: &Path) -> std::result::Result<(), String> {
     if let Some(capabilities) = &table.capabilities {
         let has = |name: &str| capabilities.iter().any(|capability| capability == name);
-        (endpoint.pull, endpoint.resolve, endpoint.push) = (has("pull"), has("resolve"), has("push"));
+        (endpoint.pull, endpoint.resolve) = (has("pull"), has("resolve"));
     }
     endpoint.tls.authorities.extend(table.ca.iter().flat_map(OneOrMany::list).map(|path| folder.join(path)));
-    let pairs = match &table.client {
+    let files = match &table.client {
         None => Vec::new(),
-        Some(OneOrMany::One(one)) => vec![one.list()],
-        Some(OneOrMany::Many(many)) => many.iter().map(OneOrMany::list).collect(),
+        Some(ClientFiles::One(file)) => vec![file.clone()],
+        Some(ClientFiles::Many(many)) => many.first().map(OneOrMany::list).unwrap_or_default(),
     };
-    if let Some(pair) = pairs.first() {
-        let path = |at: usize| pair.get(at).map(|path| folder.join(path));
-        let certificate = path(0).ok_or("client: it is empty")?;
-        let key = path(1).unwrap_or_else(|| certificate.clone());
-        endpoint.tls.client = Some((certificate, key));
+    if let Some(certificate) = files.first() {
+        // Without a file of its own the key is in that of the certificate.
+        let key = files.get(1).filter(|key| !key.as_os_str().is_empty()).unwrap_or(certificate);
+        endpoint.tls.client = Some((folder.join(certificate), folder.join(key)));
     }
     if let Some(skip_verify) = table.skip_verify {
         endpoint.tls.skip_verify = skip_verify;
@@ -325,7 +348,7 @@ mod tests {
         );
         assert_eq!(addresses(&config, "quay.io"), ["https://quay.io/v2/"]);
         let mirror = &endpoints(&config, "docker.io").unwrap()[0];
-        assert!(mirror.pull && !mirror.push);
+        assert!(mirror.pull && mirror.resolve);
     }
 
     #[test]
@@ -353,7 +376,7 @@ mod tests {
             ["http://a.example:5000/v2/", "https://b.example/prefix/v2/", "https://quay.example/v2/"]
         );
         let found = endpoints(&config, "quay.io").unwrap();
-        assert!(found[0].pull && !found[0].resolve && !found[0].push);
+        assert!(found[0].pull && !found[0].resolve);
         assert_eq!(found[1].tls.authorities, [host.join("b.pem")]);
         assert_eq!(found[1].tls.client, Some((host.join("c.cert"), host.join("c.key"))));
         assert!(found[1].tls.skip_verify);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RANGE};
 use reqwest::{Method, NoProxy, Proxy, StatusCode, Url, redirect};
 use tokio::sync::mpsc;
 
@@ -20,6 +20,8 @@ use super::tls::{self, TlsSettings};
 use crate::config::{self, RegistryConfig};
 use crate::error::{Error, ErrorKind, Result};
 
+/// The headers that go to another host than the one that was asked.
+const ELSEWHERE: [HeaderName; 4] = [ACCEPT, RANGE, CONTENT_TYPE, CONTENT_RANGE];
 /// How often a request may be sent on to another place.
 const REDIRECTS: usize = 10;
 /// Bytes of a request's body that are read at once.
@@ -135,10 +137,13 @@ impl<'a> Http<'a> {
             let response = self.send_once(&method, &url, &headers, &request.body, &settings)?;
             let Some(next) = redirected(&response, &method) else { return Ok(response) };
             let next = url.join(&next).map_err(|error| {
-                refused(format!("{} redirects to {next:?}: {error}", hosts::authority(&url)))
+                refused(format!("{} redirects to what is no URL: {error}", hosts::authority(&url)))
             })?;
             let same_host = hosts::authority(&next) == hosts::authority(&url);
-            if url.scheme() == "https" && next.scheme() != "https" {
+            let plain = next.scheme() != "https";
+            if plain
+                && (url.scheme() == "https" || !hosts::may_be_plain(self.config, &hosts::authority(&next)))
+            {
                 return Err(refused(format!(
                     "{} redirects to {}, which is not encrypted",
                     hosts::authority(&url),
@@ -146,8 +151,20 @@ impl<'a> Http<'a> {
                 )));
             }
             if !same_host {
-                headers.remove(AUTHORIZATION);
-                headers.remove(COOKIE);
+                // What a form holds is for who it was meant for, and so are headers that only the configuration knows.
+                if method == Method::POST {
+                    return Err(refused(format!(
+                        "{} redirects what is for itself to {}",
+                        hosts::authority(&url),
+                        hosts::authority(&next)
+                    )));
+                }
+                let kept = |name: &HeaderName| ELSEWHERE.contains(name);
+                headers = headers
+                    .iter()
+                    .filter(|(name, _)| kept(name))
+                    .map(|(n, v)| (n.clone(), v.clone()))
+                    .collect();
                 settings = Endpoint::of(self.config, next.clone())?.tls;
             }
             if response.status() == StatusCode::SEE_OTHER && method != Method::HEAD {

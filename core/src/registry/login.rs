@@ -80,9 +80,8 @@ fn version_call<'a>(scopes: &'a [String]) -> Call<'a> {
 /// Asks a registry whether it is there. Without credentials it need not let us in.
 pub fn ping(http: &Http<'_>, server: &str, options: &RegistryOptions) -> Result<PingReport> {
     let host = host_of(server)?;
-    let given = options.auth.as_ref().map(Credential::given).transpose()?.flatten();
-    let anonymous = given.is_none();
-    let client = Client::own(http, &host, given, false)?;
+    let client = Client::known(http, &host, options.auth.as_ref())?;
+    let anonymous = !client.has_credential();
     let version = match client.send(&version_call(&[]), &[]) {
         Ok(response) => response.header(VERSION).unwrap_or_default().to_owned(),
         Err(trouble) if anonymous && trouble.error.kind() == ErrorKind::Unauthorized => String::new(),
@@ -121,7 +120,8 @@ pub fn delete(http: &Http<'_>, name: &str, options: &RegistryOptions) -> Result<
     let scopes = super::manifests::scope(client.repository(), "delete");
     let what = format!("manifest {target}");
     let call = Call::new(Method::DELETE, &path, &scopes, &what);
-    match client.send(&call, &[StatusCode::ACCEPTED]) {
+    // Not made again: whether it was the first that deleted could not be told.
+    match client.send(&Call { again: false, ..call }, &[StatusCode::ACCEPTED]) {
         Ok(_) => Ok(()),
         Err(trouble) => Err(match trouble.error.kind() {
             // Registries of before the specification's version 1.1 want a digest here.

@@ -21,6 +21,9 @@ use crate::spec::{self, DOCUMENT_LIMIT, Descriptor, Document, Index};
 pub const MAX_NESTING: u32 = 4;
 /// The digest of a manifest, as the registry says it.
 pub const DIGEST_HEADER: HeaderName = HeaderName::from_static("docker-content-digest");
+/// What a registry says that has no such manifest, or does not answer HEAD.
+const NOTHING: [StatusCode; 3] =
+    [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED];
 /// Set by registries that keep track of what refers to what.
 pub const SUBJECT_HEADER: HeaderName = HeaderName::from_static("oci-subject");
 
@@ -79,6 +82,16 @@ pub fn get_described(client: &Client<'_>, descriptor: &Descriptor) -> Result<Fet
     Ok(fetched)
 }
 
+/// Reads what a tag leads to from the registry itself, past all mirrors: for who is about to change it.
+pub fn get_own(client: &Client<'_>, tag: &str) -> Result<Fetched> {
+    let (path, scopes) = (path(client, tag), scope(client.repository(), "pull"));
+    let what = format!("manifest {tag}");
+    let call = Call::new(Method::GET, &path, &scopes, &what).with(ACCEPT, accepted());
+    retry::repeat(client.http(), &what, || {
+        client.send(&call, &[]).and_then(|response| take(response, None, &what))
+    })
+}
+
 fn take(response: Response<'_>, wanted: Option<Digest>, what: &str) -> Result<Fetched, Trouble> {
     let content_type = response.header(CONTENT_TYPE).unwrap_or_default();
     let content_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
@@ -134,12 +147,14 @@ pub fn head(client: &Client<'_>, reference: &str, actions: &str) -> Result<Optio
     let response = match actions {
         "pull" => match client.fetch(Purpose::Resolve, &call, Ok) {
             Ok(response) => response,
-            Err(trouble) if trouble.error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(trouble) if matches!(trouble.error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {
+                return Ok(None);
+            }
             Err(trouble) => return Err(trouble.into()),
         },
-        _ => client.send(&call, &[StatusCode::NOT_FOUND])?,
+        _ => client.send(&call, &NOTHING)?,
     };
-    if response.status() == StatusCode::NOT_FOUND {
+    if NOTHING.contains(&response.status()) {
         return Ok(None);
     }
     let said = response.header(DIGEST_HEADER).and_then(|digest| digest.parse().ok());

@@ -17,6 +17,8 @@ use crate::reference::Reference;
 use crate::spec::{self, Descriptor, Document, ImageConfig, Manifest};
 use crate::store::{Lease, NewImage, NewIndex, PendingBlob, Sql, Store};
 
+const OCTETS: &str = "application/octet-stream";
+
 /// Pulls a name, or every tag of a repository.
 pub fn pull(store: &Store, http: &Http<'_>, name: &str, options: &PullOptions) -> Result<Vec<PulledImage>> {
     let reference: Reference = name.parse()?;
@@ -121,7 +123,9 @@ fn known(store: &Store, name: &Reference, order: &Order) -> Result<Option<Known>
     // An image that is for one platform only is what the name leads to, whatever this host is.
     let fits = match (&order.platform, &index) {
         (None, None) => true,
-        _ => wanted.fits(&platform),
+        // Of an index another image may fit better.
+        (_, Some(_)) => wanted.normal() == platform.normal(),
+        (Some(_), None) => wanted.fits(&platform),
     } && (!order.all_platforms || index.is_none_or(|index| index.whole));
     Ok(Some(Known { image, digest, fits }))
 }
@@ -182,7 +186,9 @@ fn take(
         };
         download(store, client, lease, descriptor, told)?;
         if !is_layer {
-            check_config(store, image, order, &what)
+            // What an index said of the platform counts, not what configs of older builders leave out.
+            let platform = order.platform.as_ref().filter(|_| chosen.index.is_none());
+            check_config(store, image, platform, &what)
                 .map_err(|error| error.with("host", name.host()).with("repository", name.path()))?;
         }
         Ok(())
@@ -232,7 +238,10 @@ fn everything(client: &Client<'_>, index: &Fetched, depth: u32, found: &mut Rest
 /// Refuses what is no image: its config would be read as one.
 fn check_kind(manifest: &Manifest, what: &str) -> Result<()> {
     let config = manifest.config.media_type.as_str();
-    if !matches!(config, media_type::OCI_CONFIG | media_type::DOCKER_CONFIG | "") {
+    // The last three are of old images, whose registry did not know better (distribution#1621).
+    let known =
+        [media_type::OCI_CONFIG, media_type::DOCKER_CONFIG, "", OCTETS, "application/json", "text/html"];
+    if !known.contains(&config) {
         return Err(Error::new(
             ErrorKind::Unsupported,
             format!("{what} is no image but an artifact: its config is {config}"),
@@ -242,7 +251,7 @@ fn check_kind(manifest: &Manifest, what: &str) -> Result<()> {
 }
 
 /// The config is here: whether it belongs to the manifest and is for the platform.
-fn check_config(store: &Store, manifest: &Manifest, order: &Order, what: &str) -> Result<()> {
+fn check_config(store: &Store, manifest: &Manifest, platform: Option<&Platform>, what: &str) -> Result<()> {
     let bytes = store.document(manifest.config.digest)?;
     let config: ImageConfig = spec::parse(&bytes, &format!("the config of {what}"))?;
     config.validate()?;
@@ -256,7 +265,7 @@ fn check_config(store: &Store, manifest: &Manifest, order: &Order, what: &str) -
             ),
         ));
     }
-    match &order.platform {
+    match platform {
         Some(wanted) if !wanted.fits(&config.platform()) => Err(Error::new(
             ErrorKind::NotFound,
             format!("{what} is for platform {}, not for {wanted}", config.platform()),

@@ -164,7 +164,9 @@ fn pack(
             })?;
         let (image, manifest) = row.ok_or_else(|| not_here(name))?;
         lease.image(db, image)?;
-        Ok((image, manifest, store.index_of(db, name)?))
+        let index = store.index_of(db, name)?;
+        index.iter().try_for_each(|index| store.lease_index(db, lease, index.digest))?;
+        Ok((image, manifest, index))
     });
     let (image, manifest, index) = found?;
     let platform = options.platform.as_deref().map(str::parse::<Platform>).transpose()?;
@@ -232,7 +234,7 @@ fn gather(store: &Store, digest: Digest, media_type: &str, parcel: &mut Parcel) 
 }
 
 /// Layers that may not be distributed are to be had elsewhere.
-fn is_foreign(layer: &Descriptor) -> bool {
+pub fn is_foreign(layer: &Descriptor) -> bool {
     layer.extra.contains_key("urls")
         && (layer.media_type.contains("foreign") || layer.media_type.contains("nondistributable"))
 }
@@ -260,7 +262,7 @@ fn compressed(
     manifest.layers = runtime.each(threads, work, |(descriptor, layer)| match is_plain(&descriptor) {
         true => {
             let mut told = Told::new("compress", &descriptor, runtime.task());
-            store.compressed(&layer, lease, &mut |bytes| match bytes {
+            store.compressed(&layer, lease, runtime.task(), &mut |bytes| match bytes {
                 None => told.tell(LayerState::Started, 0),
                 Some(bytes) => told.progress(bytes),
             })
@@ -276,8 +278,12 @@ fn compressed(
     };
     store.db().write(|db| {
         let (image, manifest) = store.add_image(db, new)?;
-        db.run("UPDATE images SET manifest = ? WHERE id = ?", [manifest, image])?;
-        store.set_name(db, name, image, manifest, None)?;
+        db.run("UPDATE images SET manifest = ?1 WHERE id = ?2 AND manifest = ?3", [manifest, image, digest])?;
+        // Unless the name leads elsewhere by now.
+        db.run(
+            "UPDATE names SET manifest = ?1, via = NULL WHERE name = ?2 AND image = ?3 AND manifest = ?4",
+            rusqlite::params![manifest, name.canonical(), image, digest],
+        )?;
         Ok(manifest)
     })
 }

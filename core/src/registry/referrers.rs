@@ -31,7 +31,8 @@ pub fn list(client: &Client<'_>, digest: Digest, artifact_type: Option<&str>) ->
         Ok(()) => {}
         // The registry does not know the API, or not this way.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {
-            found = fallback(client, digest)?.map_or_else(Vec::new, |index| index.manifests);
+            found = fallback(digest, |tag| manifests::get(client, tag), client)?
+                .map_or_else(Vec::new, |index| index.manifests);
         }
         Err(error) => return Err(error),
     }
@@ -44,8 +45,12 @@ fn type_of(descriptor: &Descriptor) -> &str {
     descriptor.extra.get("artifactType").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn fallback(client: &Client<'_>, digest: Digest) -> Result<Option<Index>> {
-    match manifests::get(client, &fallback_tag(digest)) {
+fn fallback(
+    digest: Digest,
+    get: impl Fn(&str) -> Result<Fetched>,
+    client: &Client<'_>,
+) -> Result<Option<Index>> {
+    match get(&fallback_tag(digest)) {
         Ok(Fetched { document: Document::Index(index), .. }) => Ok(Some(index)),
         Ok(_) => Err(Error::new(
             ErrorKind::InvalidImage,
@@ -73,7 +78,8 @@ pub fn note(client: &Client<'_>, subject: Digest, media_type: &str, bytes: &[u8]
             annotations.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
         descriptor.annotations = pairs.collect();
     }
-    let mut index = fallback(client, subject)?.unwrap_or_else(|| Index::new(Vec::new()));
+    let mut index = fallback(subject, |tag| manifests::get_own(client, tag), client)?
+        .unwrap_or_else(|| Index::new(Vec::new()));
     if index.manifests.iter().any(|known| known.digest == descriptor.digest) {
         return Ok(());
     }

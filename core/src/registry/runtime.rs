@@ -5,19 +5,17 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::pipe::PipeFlags;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::task::Task;
+use crate::task::{CancelToken, Task};
 
 /// Threads that drive sockets. The bytes are hashed and written on the threads that wait for them.
 const WORKERS: usize = 2;
@@ -32,9 +30,9 @@ pub struct Runtime {
 /// Runs an operation's work beside a runtime of its own.
 pub fn run<T: Send>(task: &Task, work: impl FnOnce(&Runtime) -> Result<T> + Send) -> Result<T> {
     let (stop, _) = watch::channel(false);
-    // Disconnects, and so becomes readable, when the work is done.
-    let (over, done) =
-        rustix::pipe::pipe_with(PipeFlags::CLOEXEC).context(|| "start a registry operation")?;
+    // A token of its own, readable once the work is done: a pipe's end could be held open by a forked child.
+    let over = CancelToken::new()?;
+    let done = Done(over.clone());
     std::thread::scope(|scope| {
         let own_stop = stop.clone();
         // A runtime may be neither waited on nor dropped in a thread that belongs to another one.
@@ -58,6 +56,15 @@ pub fn run<T: Send>(task: &Task, work: impl FnOnce(&Runtime) -> Result<T> + Send
     })
 }
 
+/// Says when it is dropped that the work is done, however it ended.
+struct Done(CancelToken);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
 /// Keeps SIGPIPE from this thread and those it starts: a registry that hangs up while we write would end a process that does not
 /// ignore the signal, and it is not ours to make it. The write still fails.
 fn block_broken_pipes() -> Result<()> {
@@ -67,7 +74,7 @@ fn block_broken_pipes() -> Result<()> {
 }
 
 /// Waits until the task is cancelled or the work is done.
-fn is_cancelled_before(task: &Task, over: &OwnedFd) -> Result<bool> {
+fn is_cancelled_before(task: &Task, over: &CancelToken) -> Result<bool> {
     let mut waits = [PollFd::new(task.token(), PollFlags::IN), PollFd::new(over, PollFlags::IN)];
     loop {
         match poll(&mut waits, None) {

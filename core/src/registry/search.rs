@@ -4,7 +4,6 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::client::{Call, Client, Target};
-use super::credentials::Credential;
 use super::http::Http;
 use super::options::{SearchOptions, SearchResult};
 use super::tags;
@@ -59,8 +58,7 @@ pub fn search(http: &Http<'_>, term: &str, options: &SearchOptions) -> Result<Ve
         return Err(Error::new(ErrorKind::InvalidArgument, "nothing to search for was given"));
     }
     let address = if host == DEFAULT_HOST { HUB_SEARCH } else { host };
-    let given = options.auth.as_ref().map(Credential::given).transpose()?.flatten();
-    let client = Client::own(http, address, given, false)?;
+    let client = Client::known(http, address, options.auth.as_ref())?;
     let mut found = match ask(&client, query, limit) {
         Err(error) if host != DEFAULT_HOST && is_no_search(&error) => {
             let names = tags::catalog(&client, query, limit as usize)?;

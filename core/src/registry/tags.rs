@@ -1,5 +1,7 @@
 //! The tags of a repository, page by page, and the catalog of a registry.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use reqwest::header::LINK;
 use serde::Deserialize;
@@ -13,8 +15,6 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Largest page that is read, in bytes.
 const PAGE_LIMIT: u64 = 16 << 20;
-/// More pages than any registry has: one that leads in a circle ends here.
-const PAGES: usize = 100_000;
 /// How many entries are asked for at once.
 const PAGE: u32 = 1000;
 
@@ -91,7 +91,8 @@ pub fn pages<T: DeserializeOwned>(
     mut take: impl FnMut(T) -> bool,
 ) -> Result<()> {
     let mut next = None;
-    for _ in 0..PAGES {
+    let mut seen = BTreeSet::new();
+    loop {
         let (page, link) = retry::repeat(client.http(), what, || {
             let mut call = Call::new(Method::GET, path, scopes, what);
             if let Some(url) = &next {
@@ -113,12 +114,15 @@ pub fn pages<T: DeserializeOwned>(
         if !take(page) {
             return Ok(());
         }
-        match link {
-            Some(link) => next = Some(link),
-            None => return Ok(()),
+        let Some(link) = link else { return Ok(()) };
+        if !seen.insert(link.clone()) {
+            return Err(Error::new(
+                ErrorKind::Network,
+                format!("{}: {what}: the pages lead in a circle", client.host()),
+            ));
         }
+        next = Some(link);
     }
-    Err(Error::new(ErrorKind::Network, format!("{}: {what}: the pages do not end", client.host())))
 }
 
 /// The target of `rel="next"` in a Link header (RFC 8288).

@@ -117,6 +117,7 @@ impl Session {
 fn begin(client: &Client<'_>) -> Result<Session> {
     let path = format!("{}/blobs/uploads/", client.repository());
     let scopes = scopes(client);
+    // Made again it begins another upload, and the registry forgets the one before.
     let response = client.send(&Call::new(Method::POST, &path, &scopes, "upload"), &[])?;
     Session::of(&response, None)
 }

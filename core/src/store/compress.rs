@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result, ResultExt};
 use crate::layer::{Compression, LayerWriter};
 use crate::spec::Descriptor;
+use crate::task::Task;
 
 impl Store {
     /// The descriptor of a layer as our gzip: of the blob that was made of it before, or of a new one. The lease keeps it. `told` hears
@@ -19,6 +20,7 @@ impl Store {
         &self,
         layer: &StoredLayer,
         lease: &Lease<'_>,
+        task: &Task,
         told: &mut (dyn FnMut(Option<u64>) -> Result<()> + Send),
     ) -> Result<Descriptor> {
         let known = self.db.write_relaxed(|db| {
@@ -35,7 +37,7 @@ impl Store {
             return Ok(Descriptor::new(&media_type, digest, size));
         }
         told(None)?;
-        let toc = self.toc(layer)?;
+        let toc = self.toc(layer, &|| task.check())?;
         let writer = LayerWriter::new(self.blob_writer(), Compression::Gzip)?;
         let writer = self
             .read_layer(layer, |tar| {

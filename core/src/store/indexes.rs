@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::Store;
 use super::blobs::PendingBlob;
 use super::db::Sql;
+use super::presence::Lease;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::reference::Reference;
@@ -59,6 +60,24 @@ impl Store {
             [one] => Some(*one),
             _ => None,
         })
+    }
+
+    /// Keeps an index and its blobs from being collected.
+    pub fn lease_index(&self, db: &Connection, lease: &Lease<'_>, index: Digest) -> Result<()> {
+        lease.blob(db, index)?;
+        let blobs = db.rows("SELECT digest FROM index_blobs WHERE via = ?", [index], |row| row.get(0))?;
+        blobs.into_iter().try_for_each(|blob| lease.blob(db, blob))
+    }
+
+    /// Takes note that blobs are gone: an index without one of its own is not whole, and one that is gone itself is no way to an
+    /// image any more.
+    pub(super) fn mend_indexes(&self, db: &Connection) -> Result<()> {
+        db.run(
+            "UPDATE indexes SET whole = 0 WHERE digest IN
+               (SELECT via FROM index_blobs WHERE index_blobs.digest NOT IN (SELECT blobs.digest FROM blobs))",
+            [],
+        )?;
+        db.run("UPDATE names SET via = NULL WHERE via NOT IN (SELECT digest FROM blobs)", []).map(drop)
     }
 
     /// The index that a name led to, if it did.

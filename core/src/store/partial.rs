@@ -17,6 +17,7 @@ use super::presence::Lease;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
+use crate::task::Task;
 
 /// Whose a blob is to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +153,7 @@ impl Store {
     }
 
     /// What is there of a blob that the caller has claimed. What an earlier fetch left is read and hashed again.
-    pub fn partial(&self, digest: Digest, size: u64) -> Result<PartialBlob> {
+    pub fn partial(&self, digest: Digest, size: u64, task: &Task) -> Result<PartialBlob> {
         let mut hasher = Hasher::default();
         if size <= INLINE_LIMIT as u64 {
             return Ok(PartialBlob { digest, size, hasher, body: Partial::Inline(Vec::new()) });
@@ -162,6 +163,7 @@ impl Store {
         let mut file = fs::open_lock(&path)?;
         let mut buffer = vec![0; fs::COPY_BUFFER];
         loop {
+            task.check()?;
             let read = file.read(&mut buffer).context(|| format!("read {}", path.display()))?;
             if read == 0 {
                 break;

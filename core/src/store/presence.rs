@@ -214,11 +214,7 @@ impl Store {
     /// Forgets the leases and containers of engines whose process is gone.
     pub fn forget_dead_engines(&self) -> Result<()> {
         dead_engines(&self.root)?;
-        // Rows may be left of an engine whose file went before them.
-        let known: BTreeSet<String> = fs::list(&self.root.join("engines"))?
-            .into_iter()
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect();
+        // The rows first: an engine has its file before it has rows, so that one that comes meanwhile is not taken for dead.
         let owners = self.db.read(|db| {
             db.rows(
                 "SELECT engine FROM leases UNION SELECT engine FROM containers WHERE running = 1",
@@ -226,6 +222,11 @@ impl Store {
                 |row| row.get::<_, String>(0),
             )
         })?;
+        // Rows may be left of an engine whose file went before them.
+        let known: BTreeSet<String> = fs::list(&self.root.join("engines"))?
+            .into_iter()
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
         let dead: Vec<String> =
             owners.into_iter().filter(|owner| !known.contains(owner) && !live().contains(owner)).collect();
         if dead.is_empty() {

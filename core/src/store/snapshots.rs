@@ -60,7 +60,7 @@ impl Store {
                 continue;
             }
             for (below, layer) in layers.iter().enumerate().take(position).skip(in_tree) {
-                tree.apply(below as u32, &self.toc(layer)?)?;
+                tree.apply(below as u32, &self.toc(layer, &|| task.check())?)?;
             }
             in_tree = position;
             let lowers: Vec<PathBuf> = snapshots.iter().rev().map(|snapshot| snapshot.path.clone()).collect();

@@ -67,7 +67,7 @@ fn add_unread(store: &Store, name: &str, blob: &[u8], diff_id: Digest) -> Digest
     let lease = store.lease();
     let (digest, size) = (Digest::of(blob), blob.len() as u64);
     if store.claim(&lease, digest).unwrap() == Claim::Ours {
-        let mut partial = store.partial(digest, size).unwrap();
+        let mut partial = store.partial(digest, size, &Task::new().unwrap()).unwrap();
         let rest = &blob[partial.written() as usize..];
         partial.write(rest).unwrap();
         store.add_claimed(&lease, partial.finish().unwrap()).unwrap();
@@ -107,10 +107,10 @@ fn a_blob_is_fetched_by_one_at_a_time_and_what_came_is_kept_for_the_next() {
     assert_eq!(one.claim(&first, digest).unwrap(), Claim::Ours);
     assert_eq!(one.claim(&first, digest).unwrap(), Claim::Ours);
     assert_eq!(two.claim(&second, digest).unwrap(), Claim::Theirs);
-    one.partial(digest, LARGE.len() as u64).unwrap().write(&LARGE[..150_000]).unwrap();
+    one.partial(digest, LARGE.len() as u64, &Task::new().unwrap()).unwrap().write(&LARGE[..150_000]).unwrap();
     drop(first); // gives it up
     assert_eq!(two.claim(&second, digest).unwrap(), Claim::Ours);
-    let mut partial = two.partial(digest, LARGE.len() as u64).unwrap();
+    let mut partial = two.partial(digest, LARGE.len() as u64, &Task::new().unwrap()).unwrap();
     assert_eq!(partial.written(), 150_000);
     partial.write(&LARGE[150_000..]).unwrap();
     two.add_claimed(&second, partial.finish().unwrap()).unwrap();
@@ -130,11 +130,11 @@ fn bytes_that_are_not_the_blob_are_refused_and_gone() {
     let (digest, size) = (Digest::of(LARGE), LARGE.len() as u64);
     let lease = store.lease();
     store.claim(&lease, digest).unwrap();
-    let mut partial = store.partial(digest, size).unwrap();
+    let mut partial = store.partial(digest, size, &Task::new().unwrap()).unwrap();
     partial.write(&[8; 200_000]).unwrap();
     assert_eq!(partial.write(b"more").unwrap_err().kind(), ErrorKind::DigestMismatch);
     assert_eq!(partial.finish().map(drop).unwrap_err().kind(), ErrorKind::DigestMismatch);
-    assert_eq!(store.partial(digest, size).unwrap().written(), 0);
+    assert_eq!(store.partial(digest, size, &Task::new().unwrap()).unwrap().written(), 0);
     store.release(&lease, digest).unwrap();
     drop(lease);
     store.prune_images(&PruneOptions::default(), &Task::new().unwrap()).unwrap();
@@ -157,11 +157,11 @@ fn a_layer_of_a_registry_is_read_at_its_first_use_and_an_image_that_lies_of_it_s
         });
         layers.unwrap().remove(0)
     };
-    assert_eq!(store.toc(&layer("liar:1")).unwrap_err().kind(), ErrorKind::DigestMismatch);
+    assert_eq!(store.toc(&layer("liar:1"), &|| Ok(())).unwrap_err().kind(), ErrorKind::DigestMismatch);
     let report = verify(&store, false);
     assert_eq!(kinds(&report), ["image_broken"]);
     assert_eq!(report.problems[0].subject, liar.to_string());
-    assert_eq!(store.toc(&layer("honest:1")).unwrap().entries.len(), 1);
+    assert_eq!(store.toc(&layer("honest:1"), &|| Ok(())).unwrap().entries.len(), 1);
     assert!(store.inspect("honest:1").unwrap().get("UnreadLayers").is_none());
     assert_eq!(store.get("honest:1").unwrap().size, 100_000);
     verify(&store, true);
@@ -179,7 +179,7 @@ fn what_an_index_lists_is_kept_as_long_as_a_name_leads_through_it() {
         let lease = store.lease();
         let digest = Digest::of(LARGE);
         store.claim(&lease, digest).unwrap();
-        let mut partial = store.partial(digest, LARGE.len() as u64).unwrap();
+        let mut partial = store.partial(digest, LARGE.len() as u64, &Task::new().unwrap()).unwrap();
         partial.write(LARGE).unwrap();
         store.add_claimed(&lease, partial.finish().unwrap()).unwrap();
         let index = NewIndex {
@@ -317,7 +317,7 @@ fn a_fetched_blob_whose_row_was_lost_in_a_kill_is_not_fetched_again() {
     std::io::Write::write_all(&mut file, LARGE).unwrap();
     let lease = store.lease();
     assert_eq!(store.claim(&lease, digest).unwrap(), Claim::Ours);
-    let partial = store.partial(digest, size).unwrap();
+    let partial = store.partial(digest, size, &Task::new().unwrap()).unwrap();
     assert_eq!(partial.written(), size);
     store.add_claimed(&lease, partial.finish().unwrap()).unwrap();
     assert_eq!(store.claim(&lease, digest).unwrap(), Claim::Here);

@@ -13,9 +13,9 @@ use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::layer::{self, Compression, Toc};
 
 impl Store {
-    /// The table of contents of a layer, which is read for it where it never was. `digest_mismatch` when the layer is not what
+    /// The table of contents of a layer, which is read for it where it never was; `check` may end that by failing. `digest_mismatch` when the layer is not what
     /// its image says.
-    pub fn toc(&self, layer: &StoredLayer) -> Result<Toc> {
+    pub fn toc(&self, layer: &StoredLayer, check: &(dyn Fn() -> Result<()> + Sync)) -> Result<Toc> {
         let bytes = self.db.read(|db| {
             db.first("SELECT toc FROM layers WHERE diff_id = ?", [layer.diff_id], |row| {
                 row.get::<_, Vec<u8>>(0)
@@ -25,14 +25,14 @@ impl Store {
             Some(bytes) => {
                 Toc::from_bytes(&bytes).context(|| format!("table of contents of layer {}", layer.diff_id))
             }
-            None => self.read_in(layer),
+            None => self.read_in(layer, check),
         }
     }
 
-    fn read_in(&self, layer: &StoredLayer) -> Result<Toc> {
+    fn read_in(&self, layer: &StoredLayer, check: &(dyn Fn() -> Result<()> + Sync)) -> Result<Toc> {
         let (toc, read) = self.read_layer(layer, |tar| {
             let mut tar = DigestReader::new(tar);
-            let toc = layer::scan(&mut tar, self.limits(), &mut || Ok(()))?;
+            let toc = layer::scan(&mut tar, self.limits(), &mut || check())?;
             std::io::copy(&mut tar, &mut std::io::sink()).context(|| "read layer")?;
             Ok((toc, tar.finish().1))
         })?;

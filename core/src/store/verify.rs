@@ -62,6 +62,7 @@ impl Store {
                 for digest in &broken {
                     db.run("DELETE FROM blobs WHERE digest = ?", [digest])?;
                 }
+                self.mend_indexes(db)?;
                 self.collect(db)
             })?;
             self.discard(garbage)?;
@@ -95,7 +96,7 @@ impl Store {
                 // The stored bytes first: a damaged blob is to be called that, not a bad stream.
                 drain(&mut self.blob(digest)?.reader())?;
                 let layer = StoredLayer { digest, diff_id, chain_id: diff_id };
-                self.toc(&layer)?;
+                self.toc(&layer, &|| task.check())?;
                 self.read_layer(&layer, |tar| drain(tar))
             }
         }
