@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use layerkit::{Engine, Result};
+use layerkit::{BuildInputs, Engine, Result};
 
 use crate::arguments::{text, texts};
 use crate::engine::{core_engine, layerkit_engine};
@@ -163,7 +163,8 @@ pub unsafe extern "C" fn layerkit_images_build(
     unsafe {
         give_object(out, || {
             let engine = core_engine(engine)?;
-            let built = engine.images_build(&core_options(options)?, &core_task(task)?)?;
+            let built =
+                engine.images_build(&core_options(options)?, BuildInputs::default(), &core_task(task)?)?;
             look_up(engine, &built.id)
         })
     }

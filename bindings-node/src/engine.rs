@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use layerkit::{Engine, EngineOptions, Error, ErrorKind, Result, Source, Target};
+use layerkit::{BuildInputs, Engine, EngineOptions, Error, ErrorKind, Result, Source, Target};
 use napi::Env;
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
@@ -187,7 +187,7 @@ impl NativeEngine {
         listener: Listener<'_>,
     ) -> napi::Result<Operation> {
         self.run(env, listener, events, move |engine, call| {
-            engine.images_build(&parse(&options)?, &call.task())
+            engine.images_build(&parse(&options)?, BuildInputs::default(), &call.task())
         })
     }
 

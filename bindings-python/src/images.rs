@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerkit::BuildOptions;
+use layerkit::{BuildInputs, BuildOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -123,7 +123,10 @@ pub fn images_build<'py>(
     let operation = Operation::new(py, on_event, cancel)?;
     let (engine, mut options) = (engine.get().core(), convert::options::<BuildOptions>(options)?);
     (options.path, options.dockerfile) = (path, dockerfile);
-    convert::report(py, &operation.run(py, move |task| engine.images_build(&options, task))?)
+    convert::report(
+        py,
+        &operation.run(py, move |task| engine.images_build(&options, BuildInputs::default(), task))?,
+    )
 }
 
 /// Pulls an image, or every tag of a repository.

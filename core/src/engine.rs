@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::archive::{
     self, ImportOptions, LoadOptions, LoadedImage, SaveOptions, Source, Target, UnpackOptions,
 };
-use crate::build::{self, BuildOptions, BuildResult};
+use crate::build::{self, BuildInputs, BuildOptions, BuildResult};
 use crate::config::{self, Limits, RegistryConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::Reference;
@@ -145,8 +145,13 @@ impl Engine {
     }
 
     /// Builds a Dockerfile. What was done before a failing step stays, and the next build takes it from the cache.
-    pub fn images_build(&self, options: &BuildOptions, task: &Task) -> Result<BuildResult> {
-        build::build(&*self.store_for(task)?, options, task)
+    pub fn images_build(
+        &self,
+        options: &BuildOptions,
+        inputs: BuildInputs,
+        task: &Task,
+    ) -> Result<BuildResult> {
+        build::build(&*self.store_for(task)?, &self.0.registry, options, inputs, task)
     }
 
     /// Pulls an image, or with `all_tags` every tag of a repository. What is here already is not fetched; what a pull that was

@@ -74,6 +74,15 @@ pub enum Event {
         text: String,
         /// Its first line in the Dockerfile, from 1.
         line: u32,
+        /// The stage it belongs to: its name, or its number from 0; empty before the first. Stages may be built at the same time.
+        stage: String,
+    },
+    /// The cache does not have the step: it is made anew.
+    StepMissed {
+        /// Number of this step.
+        n: u32,
+        /// What changed since it was last made, as `COPY: requirements.txt: content`.
+        reason: String,
     },
     /// The base image of the step has triggers, which are executed now, without numbers of their own.
     Triggers {

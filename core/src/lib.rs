@@ -28,7 +28,10 @@ pub use archive::{
     ImportOptions, LayerCompression, LoadOptions, LoadedImage, SaveFormat, SaveOptions, Source, Target,
     UnpackOptions,
 };
-pub use build::{BuildNetwork, BuildOptions, BuildResult};
+pub use build::{
+    BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
+    Secret, Ulimit,
+};
 pub use config::{Limits, RegistryConfig};
 pub use digest::Digest;
 pub use engine::{Engine, EngineOptions};

@@ -70,8 +70,8 @@ fn a_build_that_runs_nothing_copies_and_is_cached() {
     let engine = engine(folder.path());
     let task = Task::new().unwrap();
     let options = BuildOptions { path: context, tags: vec!["built".into()], ..BuildOptions::default() };
-    let first = engine.images_build(&options, &task).unwrap();
-    let second = engine.images_build(&options, &task).unwrap();
+    let first = engine.images_build(&options, BuildInputs::default(), &task).unwrap();
+    let second = engine.images_build(&options, BuildInputs::default(), &task).unwrap();
     assert_eq!(first, second);
     let out = folder.path().join("out");
     engine.image_unpack("built", &out, &UnpackOptions::default(), &task).unwrap();
@@ -106,7 +106,7 @@ fn a_copy_from_an_image_never_reads_the_host_through_a_link_in_it() {
     let import = ImportOptions { name: Some("evil".into()), ..ImportOptions::default() };
     engine.images_import(Source::Path(folder.path().join("evil.tar")), &import, &task).unwrap();
     let options = BuildOptions { path: context, ..BuildOptions::default() };
-    let built = engine.images_build(&options, &task).unwrap();
+    let built = engine.images_build(&options, BuildInputs::default(), &task).unwrap();
     let out = folder.path().join("out");
     engine.image_unpack(&built.id, &out, &UnpackOptions::default(), &task).unwrap();
     assert_eq!(std::fs::read_to_string(out.join("copied")).unwrap(), "of the image");

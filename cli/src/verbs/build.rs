@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use layerkit::{BuildNetwork, BuildOptions, Error, Event, Field, LayerCompression};
+use layerkit::{BuildInputs, BuildNetwork, BuildOptions, Error, Event, Field, LayerCompression};
 
 use super::{Context, Verb};
 use crate::failure::{Failure, Outcome};
@@ -72,7 +72,7 @@ fn build(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
         }
         output::text(&text).map_err(|error| Error::io("standard output", error))
     });
-    let built = match context.engine()?.images_build(&options, &task) {
+    let built = match context.engine()?.images_build(&options, BuildInputs::default(), &task) {
         Ok(built) => built,
         Err(error) => {
             if let (true, Some(Field::Text(tail))) = (quiet, error.field("output_tail")) {
@@ -130,7 +130,7 @@ fn options(syntax: &Syntax, words: &Words) -> Outcome<BuildOptions> {
         network,
         platform: words.text("platform")?,
         compression: compression(syntax, words)?.unwrap_or_default(),
-        source_date_epoch: None,
+        ..BuildOptions::default()
     })
 }
 
@@ -217,9 +217,15 @@ mod tests {
     fn a_build_reads_as_dockers_classic_builder_wrote_it() {
         let container = "9842ff5f06aa00112233";
         let events = [
-            Event::StepStarted { n: 1, total: 2, text: "FROM ubuntu:16.04".into(), line: 2 },
+            Event::StepStarted {
+                n: 1,
+                total: 2,
+                text: "FROM ubuntu:16.04".into(),
+                line: 2,
+                stage: "0".into(),
+            },
             Event::StepDone { n: 1, image: "sha256:e4415b714b624040".into() },
-            Event::StepStarted { n: 2, total: 2, text: "RUN printf one".into(), line: 4 },
+            Event::StepStarted { n: 2, total: 2, text: "RUN printf one".into(), line: 4, stage: "0".into() },
             Event::StepRunning { n: 2, container: container.into() },
             Event::StepLog { n: 2, stream: LogStream::Stdout, text: "one\n".into() },
             Event::StepLog { n: 2, stream: LogStream::Stderr, text: "two".into() },

@@ -53,16 +53,16 @@ impl Build<'_> {
         instruction: &Instruction,
         args: &CopyArgs,
         n: u32,
-        done: &[Option<Stage>],
     ) -> Result<()> {
         refuse(instruction, args)?;
         let Some(from) = &args.from else {
             return self.copy_files(stage, instruction, args, self.context, n);
         };
-        let earlier = find_stage(&self.plan.stages, from).and_then(|number| done.get(number)?.as_ref());
-        let mut source = match earlier {
-            Some(Stage { image: Some((id, manifest)), .. }) => Stage::open(self.store, *id, *manifest)?,
-            Some(_) => return Err(failed(format!("stage {from} is empty"))),
+        let mut source = match find_stage(&self.plan.stages[..stage.number], from) {
+            Some(number) => match self.finished(number)?.image {
+                Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
+                None => return Err(failed(format!("stage {from} is empty"))),
+            },
             None => self.open_image(from)?,
         };
         let lease = self.store.lease();

@@ -9,16 +9,21 @@ mod image_files;
 mod options;
 mod plan;
 mod run;
+mod schedule;
 mod stage;
 mod steps;
 mod tar;
 
-pub use options::{BuildNetwork, BuildOptions, BuildResult};
+pub use options::{
+    BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
+    Secret, Ulimit,
+};
 pub use run::run_support;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::config;
+use crate::config::{self, RegistryConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::platform::Platform;
@@ -33,6 +38,9 @@ use stage::Stage;
 /// What all steps of a build share.
 struct Build<'a> {
     store: &'a Store,
+    /// How base images are pulled.
+    #[expect(dead_code, reason = "read once FROM pulls")]
+    registry: &'a RegistryConfig,
     options: &'a BuildOptions,
     task: &'a Task,
     plan: &'a Plan,
@@ -43,11 +51,20 @@ struct Build<'a> {
     /// Keeps every image of the build from being pruned until it is done.
     lease: Lease<'a>,
     /// Build arguments that no ARG took.
-    unused: std::cell::RefCell<BTreeSet<String>>,
+    unused: Mutex<BTreeSet<String>>,
+    /// The stages that are done, by their numbers.
+    done: Vec<OnceLock<Arc<Stage>>>,
 }
 
 /// Builds a Dockerfile and names its image. A failing step leaves the steps before it in the cache.
-pub fn build(store: &Store, options: &BuildOptions, task: &Task) -> Result<BuildResult> {
+pub fn build(
+    store: &Store,
+    registry: &RegistryConfig,
+    options: &BuildOptions,
+    inputs: BuildInputs,
+    task: &Task,
+) -> Result<BuildResult> {
+    refuse(options, &inputs)?;
     let tags = options.tags.iter().map(|tag| Reference::for_tagging(tag)).collect::<Result<Vec<_>>>()?;
     let platform = match &options.platform {
         Some(platform) => platform.parse()?,
@@ -60,10 +77,12 @@ pub fn build(store: &Store, options: &BuildOptions, task: &Task) -> Result<Build
     task.check()?;
     let (context, dockerfile) = Context::open(&options.path, options.dockerfile.as_deref())?;
     let plan = Plan::make(&dockerfile, options, &platform)?;
+    let scoped = schedule::scoped(&plan, options.jobs, task)?;
     let build = Build {
         store,
+        registry,
         options,
-        task,
+        task: scoped.as_ref().unwrap_or(task),
         plan: &plan,
         context: &context,
         platform,
@@ -76,12 +95,13 @@ pub fn build(store: &Store, options: &BuildOptions, task: &Task) -> Result<Build
             .cloned()
             .collect::<BTreeSet<_>>()
             .into(),
+        done: plan.stages.iter().map(|_| OnceLock::new()).collect(),
     };
-    let stage = build.run_plan()?;
+    let stage = build.run_stages(task)?;
     let (id, manifest) = stage.image.ok_or_else(|| {
         Error::new(ErrorKind::BuildFailed, "No image was generated. Is your Dockerfile empty?")
     })?;
-    let unused: Vec<String> = build.unused.borrow().iter().cloned().collect();
+    let unused: Vec<String> = build.unused().iter().cloned().collect();
     if !unused.is_empty() {
         let message = format!("One or more build-args [{}] were not consumed", unused.join(" "));
         task.emit(&Event::Warning { message, line: 0 })?;
@@ -98,41 +118,80 @@ pub fn build(store: &Store, options: &BuildOptions, task: &Task) -> Result<Build
     for name in &tags {
         task.announce(&Event::Tagged { name: name.clone() });
     }
-    Ok(BuildResult { id: id.to_string(), tags })
+    let image =
+        BuiltImage { platform: build.platform.to_string(), id: id.to_string(), digest: manifest.to_string() };
+    Ok(BuildResult { id: id.to_string(), tags, digest: manifest.to_string(), images: vec![image] })
 }
 
 impl Build<'_> {
-    /// Builds the stages that the target needs, in order, and returns the target.
-    fn run_plan(&self) -> Result<Stage> {
-        let mut n = 0;
-        let total = self.plan.total;
+    /// Tells the warnings and the ARGs before the first FROM.
+    fn tell_beginning(&self) -> Result<()> {
         for (line, warning) in &self.plan.warnings {
             self.task.emit(&Event::Warning { message: warning.clone(), line: *line })?;
         }
-        for argument in &self.plan.meta_steps {
-            n += 1;
-            let text = argument.text.clone();
-            self.task.emit(&Event::StepStarted { n, total, text, line: argument.line })?;
+        for (argument, n) in self.plan.meta_steps.iter().zip(1..) {
+            self.task.emit(&Event::StepStarted {
+                n,
+                total: self.plan.total,
+                text: argument.text.clone(),
+                line: argument.line,
+                stage: String::new(),
+            })?;
             self.task.emit(&Event::StepDone { n, image: String::new() })?;
         }
-        let mut done: Vec<Option<Stage>> = (0..self.plan.stages.len()).map(|_| None).collect();
-        for (number, planned) in self.plan.stages.iter().enumerate().filter(|(_, planned)| planned.needed) {
-            let mut stage = self.start_stage(planned, &done, &mut n)?;
-            for instruction in &planned.instructions {
-                n += 1;
-                self.step(&mut stage, instruction, n, &done)?;
-            }
-            if number == self.plan.target {
-                return Ok(stage);
-            }
-            done[number] = Some(stage);
-        }
-        Err(Error::new(ErrorKind::Internal, "the plan has no target"))
+        Ok(())
+    }
+
+    /// A stage that is done.
+    fn finished(&self, number: usize) -> Result<Arc<Stage>> {
+        let stage = self.done.get(number).and_then(OnceLock::get);
+        stage.cloned().ok_or_else(|| Error::new(ErrorKind::Internal, "a stage is not built yet"))
+    }
+
+    /// Build arguments that no ARG has taken so far.
+    fn unused(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.unused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time of new images and files.
     fn created(&self) -> Result<String> {
         crate::archive::created(self.epoch)
+    }
+}
+
+/// Refuses what is asked for and not built yet.
+fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
+    let asked = [
+        ("files", !options.files.is_empty()),
+        ("dockerfile_text", options.dockerfile_text.is_some()),
+        ("steps", !options.steps.is_empty()),
+        ("contexts", !options.contexts.is_empty()),
+        ("no_cache_stages", !options.no_cache_stages.is_empty()),
+        ("pull", options.pull),
+        ("auths", !options.auths.is_empty()),
+        ("allow", !options.allow.is_empty()),
+        ("platforms", !options.platforms.is_empty()),
+        ("secrets", !options.secrets.is_empty()),
+        ("ssh", !options.ssh.is_empty()),
+        ("memory", options.memory.is_some()),
+        ("pids_limit", options.pids_limit.is_some()),
+        ("ulimits", !options.ulimits.is_empty()),
+        ("shm_size", options.shm_size.is_some()),
+        ("extra_hosts", !options.extra_hosts.is_empty()),
+        ("cache_from", !options.cache_from.is_empty()),
+        ("cache_to", !options.cache_to.is_empty()),
+        ("squash", options.squash),
+        ("outputs", !options.outputs.is_empty()),
+        ("iidfile", options.iidfile.is_some()),
+        ("metadata_file", options.metadata_file.is_some()),
+        ("jobs", options.jobs.is_some()),
+        ("a stream as context", inputs.context.is_some()),
+        ("a stream as Dockerfile", inputs.dockerfile.is_some()),
+        ("a stream as output", inputs.output.is_some()),
+    ];
+    match asked.iter().find(|(_, asked)| *asked) {
+        Some((what, _)) => Err(Error::new(ErrorKind::Unsupported, format!("{what} is not supported yet"))),
+        None => Ok(()),
     }
 }
 

@@ -39,6 +39,17 @@ pub struct PlannedStage {
     pub instructions: Vec<Instruction>,
     /// Whether the target needs it.
     pub needed: bool,
+    /// The stages that it needs itself.
+    pub sources: Vec<usize>,
+    /// The number of its first step, from 1, if it is needed.
+    pub first_step: u32,
+}
+
+impl PlannedStage {
+    /// What users know it by: its name, or its number.
+    pub fn shown(&self, number: usize) -> String {
+        self.name.clone().unwrap_or_else(|| number.to_string())
+    }
 }
 
 /// What a stage starts from.
@@ -127,6 +138,8 @@ impl Plan {
                 from: stage.from,
                 instructions: stage.instructions,
                 needed: false,
+                sources: Vec::new(),
+                first_step: 0,
             });
         }
         let target = match &options.target {
@@ -142,11 +155,17 @@ impl Plan {
             let line = planned[target].instructions.last().unwrap_or(&planned[target].from).end_line;
             planned[target].instructions.push(labels(&options.labels, line));
         }
+        for number in 0..planned.len() {
+            planned[number].sources = sources(&planned, number);
+        }
         need(&mut planned, target);
-        let steps: usize =
-            planned.iter().filter(|stage| stage.needed).map(|stage| 1 + stage.instructions.len()).sum();
+        let mut total = meta_args.len() as u32;
+        for stage in planned.iter_mut().filter(|stage| stage.needed) {
+            stage.first_step = total + 1;
+            total += 1 + stage.instructions.len() as u32;
+        }
         Ok(Plan {
-            total: (steps + meta_args.len()) as u32,
+            total,
             stages: planned,
             target,
             meta_steps: meta_args,
@@ -167,11 +186,8 @@ pub fn find_stage(stages: &[PlannedStage], name: &str) -> Option<usize> {
         .or_else(|| name.parse().ok().filter(|number| *number < stages.len()))
 }
 
-/// Marks a stage and all that it is made from.
-fn need(stages: &mut [PlannedStage], number: usize) {
-    if std::mem::replace(&mut stages[number].needed, true) {
-        return;
-    }
+/// The stages that one is made from.
+fn sources(stages: &[PlannedStage], number: usize) -> Vec<usize> {
     let mut sources = Vec::new();
     if let Base::Stage(base) = stages[number].base {
         sources.push(base);
@@ -183,7 +199,17 @@ fn need(stages: &mut [PlannedStage], number: usize) {
             sources.extend(find_stage(&stages[..number], from));
         }
     }
-    for source in sources {
+    sources.sort_unstable();
+    sources.dedup();
+    sources
+}
+
+/// Marks a stage and all that it is made from.
+fn need(stages: &mut [PlannedStage], number: usize) {
+    if std::mem::replace(&mut stages[number].needed, true) {
+        return;
+    }
+    for source in stages[number].sources.clone() {
         need(stages, source);
     }
 }

@@ -122,7 +122,7 @@ impl Build<'_> {
             .filter(|(name, _)| PROXY_ARGS.contains(&name.as_str()) && !stage.arguments.contains_key(*name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        self.unused.borrow_mut().retain(|name| !PROXY_ARGS.contains(&name.as_str()));
+        self.unused().retain(|name| !PROXY_ARGS.contains(&name.as_str()));
         let arguments = stage
             .arguments
             .iter()

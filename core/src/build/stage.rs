@@ -34,6 +34,8 @@ pub struct Stage {
     pub arguments: BTreeMap<String, String>,
     /// Whether this stage has set CMD.
     pub cmd_set: bool,
+    /// Its number in the plan.
+    pub number: usize,
     tree: Tree,
     in_tree: usize,
 }
@@ -47,6 +49,7 @@ impl Stage {
             layers: Vec::new(),
             arguments: BTreeMap::new(),
             cmd_set: false,
+            number: 0,
             tree: Tree::default(),
             in_tree: 0,
         }
@@ -69,6 +72,7 @@ impl Stage {
             layers,
             arguments: BTreeMap::new(),
             cmd_set: false,
+            number: 0,
             tree: Tree::default(),
             in_tree: 0,
         })
@@ -114,44 +118,47 @@ impl Stage {
 }
 
 impl Build<'_> {
-    /// Starts a stage: FROM and the triggers of its base.
-    pub(super) fn start_stage(
-        &self,
-        planned: &PlannedStage,
-        done: &[Option<Stage>],
-        n: &mut u32,
-    ) -> Result<Stage> {
-        *n += 1;
-        let (number, from) = (*n, &planned.from);
+    /// Builds a stage: FROM, the triggers of its base, its instructions.
+    pub(super) fn build_stage(&self, number: usize) -> Result<Stage> {
+        let planned = &self.plan.stages[number];
+        let mut n = planned.first_step;
+        let mut stage = self.start_stage(planned, number)?;
+        for instruction in &planned.instructions {
+            n += 1;
+            self.step(&mut stage, instruction, n)?;
+        }
+        Ok(stage)
+    }
+
+    fn start_stage(&self, planned: &PlannedStage, number: usize) -> Result<Stage> {
+        let (from, n) = (&planned.from, planned.first_step);
         self.task.emit(&Event::StepStarted {
-            n: number,
+            n,
             total: self.plan.total,
             text: from.text.clone(),
             line: from.line,
+            stage: planned.shown(number),
         })?;
         let mut stage = match &planned.base {
             Base::Scratch => Stage::scratch(&self.platform),
-            Base::Stage(number) => {
-                let base = done.get(*number).and_then(Option::as_ref);
-                let base = base.ok_or_else(|| Error::new(ErrorKind::Internal, "a stage is not built yet"))?;
-                match base.image {
-                    Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
-                    None => Stage::scratch(&self.platform),
-                }
-            }
+            Base::Stage(number) => match self.finished(*number)?.image {
+                Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
+                None => Stage::scratch(&self.platform),
+            },
             Base::Image(name) => self.open_image(name).map_err(at(from))?,
         };
         let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();
-        self.task.emit(&Event::StepDone { n: number, image })?;
+        self.task.emit(&Event::StepDone { n, image })?;
+        stage.number = number;
         // Triggers fire in children only, and only once.
         let triggers = std::mem::take(&mut stage.config.config.on_build);
         if !triggers.is_empty() {
-            self.task.emit(&Event::Triggers { n: number, count: triggers.len() as u32 })?;
+            self.task.emit(&Event::Triggers { n, count: triggers.len() as u32 })?;
         }
         for trigger in &triggers {
             let mut instruction = crate::dockerfile::parse_onbuild(trigger).map_err(at(from))?;
             (instruction.line, instruction.end_line) = (from.line, from.end_line);
-            self.execute(&mut stage, &instruction, number, done)?;
+            self.execute(&mut stage, &instruction, n)?;
         }
         Ok(stage)
     }

@@ -13,32 +13,25 @@ pub const NOP: &str = "/bin/sh -c #(nop) ";
 
 impl Build<'_> {
     /// Executes a numbered step and tells of it. Errors say where in the Dockerfile they belong.
-    pub(super) fn step(
-        &self,
-        stage: &mut Stage,
-        instruction: &Instruction,
-        n: u32,
-        done: &[Option<Stage>],
-    ) -> Result<()> {
-        let (total, text, line) = (self.plan.total, instruction.text.clone(), instruction.line);
-        self.task.emit(&Event::StepStarted { n, total, text, line })?;
-        self.execute(stage, instruction, n, done)?;
+    pub(super) fn step(&self, stage: &mut Stage, instruction: &Instruction, n: u32) -> Result<()> {
+        self.task.emit(&Event::StepStarted {
+            n,
+            total: self.plan.total,
+            text: instruction.text.clone(),
+            line: instruction.line,
+            stage: self.plan.stages[stage.number].shown(stage.number),
+        })?;
+        self.execute(stage, instruction, n)?;
         let image = stage.id().map(|id| id.to_string()).unwrap_or_default();
         self.task.emit(&Event::StepDone { n, image })
     }
 
     /// Executes an instruction of the stage, or a trigger of its base.
-    pub(super) fn execute(
-        &self,
-        stage: &mut Stage,
-        instruction: &Instruction,
-        n: u32,
-        done: &[Option<Stage>],
-    ) -> Result<()> {
+    pub(super) fn execute(&self, stage: &mut Stage, instruction: &Instruction, n: u32) -> Result<()> {
         self.task.check()?;
         let result = match &instruction.command {
             Command::Run { .. } => self.run(stage, instruction, n),
-            Command::Copy(args) => self.copy(stage, instruction, args, n, done),
+            Command::Copy(args) => self.copy(stage, instruction, args, n),
             Command::Add(args) => self.add(stage, instruction, args, n),
             Command::Arg(pairs) => self.declare(stage, pairs, n),
             Command::Maintainer(author) => {
@@ -83,7 +76,7 @@ impl Build<'_> {
                 Some(value) => format!("{name}={value}"),
                 None => name.clone(),
             });
-            self.unused.borrow_mut().remove(name);
+            self.unused().remove(name);
             let outer = self.plan.meta_arguments.get(name).filter(|_| default.is_none());
             let value = self.options.buildargs.get(name).or(default.as_ref()).or(outer).cloned();
             match value {

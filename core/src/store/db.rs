@@ -14,9 +14,9 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Version of the schema that this code writes. Each step of `MIGRATIONS` leads to the next.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
-    [include_str!("schema.sql"), include_str!("schema-2.sql")];
+    [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 /// How long a write waits for those of other processes.
 const BUSY: Duration = Duration::from_secs(120);
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerkit::{Engine, ImageSummary, Result as LibraryResult, Task};
+use layerkit::{BuildInputs, Engine, ImageSummary, Result as LibraryResult, Task};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -107,7 +107,7 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
             Ok(json!(engine.images_remove(&image, &args.options()?)?))
         }
         "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
-        "images_build" => Ok(json!(engine.images_build(&args.options()?, task)?)),
+        "images_build" => Ok(json!(engine.images_build(&args.options()?, BuildInputs::default(), task)?)),
         "images_pull" => {
             let name: String = args.take("name")?;
             let pulled = engine.images_pull(&name, &args.options()?, task)?;

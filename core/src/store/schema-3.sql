@@ -1,0 +1,28 @@
+-- Version 3: the whole Dockerfile.
+
+-- When a step was last taken from the cache or made, in seconds since 1970.
+ALTER TABLE build_cache ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+
+-- What the steps on an image looked at when they were last made, so that a miss can say what changed.
+CREATE TABLE build_inputs (
+  parent      TEXT NOT NULL,  -- what the step started from
+  instruction TEXT NOT NULL,  -- its text as written
+  used        INTEGER NOT NULL,
+  inputs      BLOB NOT NULL,
+  PRIMARY KEY (parent, instruction)
+) WITHOUT ROWID;
+
+-- Directories that RUN --mount=type=cache keeps, in caches/<folder>.
+CREATE TABLE cache_mounts (
+  id      TEXT PRIMARY KEY,
+  folder  INTEGER NOT NULL UNIQUE,
+  created INTEGER NOT NULL,
+  used    INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Digests of the files of a context with what tells that a file is unchanged.
+CREATE TABLE context_digests (
+  context TEXT PRIMARY KEY,
+  used    INTEGER NOT NULL,
+  digests BLOB NOT NULL
+) WITHOUT ROWID;
