@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
+use super::digests::Stamp;
 use crate::dockerfile::Ignore;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
@@ -25,6 +26,16 @@ pub trait Files {
 
     /// The content of a file.
     fn open(&self, path: &Path) -> Result<File>;
+
+    /// What tells whether a file is unchanged, no link followed; `None` where nothing does.
+    fn stamp(&self, _path: &Path) -> Result<Option<Stamp>> {
+        Ok(None)
+    }
+
+    /// What the store remembers the digests of these files by; `None` where files have no stamps.
+    fn identity(&self) -> Option<String> {
+        None
+    }
 
     /// Whether a path is left out; a directory that is may hold files that are not.
     fn excluded(&self, _path: &Path) -> bool {
@@ -134,6 +145,15 @@ impl Files for Context {
 
     fn open(&self, path: &Path) -> Result<File> {
         fs::open(&self.root.join(path))
+    }
+
+    fn stamp(&self, path: &Path) -> Result<Option<Stamp>> {
+        Ok(fs::stat(&self.root.join(path))?.map(|found| Stamp::of(&found)))
+    }
+
+    fn identity(&self) -> Option<String> {
+        let root = fs::absolute(&self.root).ok()?;
+        Some(root.to_string_lossy().into_owned())
     }
 
     fn excluded(&self, path: &Path) -> bool {

@@ -63,7 +63,7 @@ impl Build<'_> {
                 Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
                 None => return Err(failed(format!("stage {from} is empty"))),
             },
-            None => self.open_image(from)?,
+            None => self.open_image(from, &self.plan.stages[stage.number].platform)?,
         };
         let lease = self.store.lease();
         let snapshots = source.snapshots(self.store, &lease, self.task)?;
@@ -220,7 +220,7 @@ impl Build<'_> {
         n: u32,
     ) -> Result<Option<(Option<Ingested>, Digest)>> {
         let known =
-            !self.options.no_cache && self.store.db().read(|db| self.store.cached(db, keys.text))?.is_some();
+            !self.ignores_cache(stage) && self.store.db().read(|db| self.store.is_cached(db, keys.text))?;
         if known {
             let key = items_key(&keys.base, items, &hash_contents(self, files, items)?)?;
             if self.try_cache(stage, key, n)? {

@@ -3,8 +3,11 @@
 //! Each step is an image whose parent is the step before (Docker's classic builder); a step that is known for its parent and
 //! inputs is taken from the cache. Knows nothing of who calls.
 
+mod base;
 mod context;
 mod copy;
+mod digests;
+mod explain;
 mod image_files;
 mod options;
 mod plan;
@@ -31,7 +34,9 @@ use crate::reference::Reference;
 use crate::spec;
 use crate::store::{Lease, Store};
 use crate::task::Task;
+use base::Bases;
 use context::Context;
+use digests::Digests;
 use plan::Plan;
 use stage::Stage;
 
@@ -39,19 +44,21 @@ use stage::Stage;
 struct Build<'a> {
     store: &'a Store,
     /// How base images are pulled.
-    #[expect(dead_code, reason = "read once FROM pulls")]
     registry: &'a RegistryConfig,
     options: &'a BuildOptions,
     task: &'a Task,
     plan: &'a Plan,
     context: &'a Context,
-    platform: Platform,
     /// Seconds since 1970 that nothing new is later than, if that was asked.
     epoch: Option<i64>,
     /// Keeps every image of the build from being pruned until it is done.
     lease: Lease<'a>,
     /// Build arguments that no ARG took.
     unused: Mutex<BTreeSet<String>>,
+    /// What is known of the contexts' files.
+    digests: Digests,
+    /// The images that names led to.
+    bases: Bases,
     /// The stages that are done, by their numbers.
     done: Vec<OnceLock<Arc<Stage>>>,
 }
@@ -85,7 +92,6 @@ pub fn build(
         task: scoped.as_ref().unwrap_or(task),
         plan: &plan,
         context: &context,
-        platform,
         epoch,
         lease: store.lease(),
         unused: options
@@ -95,6 +101,8 @@ pub fn build(
             .cloned()
             .collect::<BTreeSet<_>>()
             .into(),
+        digests: Digests::default(),
+        bases: Bases::default(),
         done: plan.stages.iter().map(|_| OnceLock::new()).collect(),
     };
     let stage = build.run_stages(task)?;
@@ -118,8 +126,11 @@ pub fn build(
     for name in &tags {
         task.announce(&Event::Tagged { name: name.clone() });
     }
-    let image =
-        BuiltImage { platform: build.platform.to_string(), id: id.to_string(), digest: manifest.to_string() };
+    let image = BuiltImage {
+        platform: stage.config.platform().to_string(),
+        id: id.to_string(),
+        digest: manifest.to_string(),
+    };
     Ok(BuildResult { id: id.to_string(), tags, digest: manifest.to_string(), images: vec![image] })
 }
 
@@ -166,9 +177,6 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
         ("dockerfile_text", options.dockerfile_text.is_some()),
         ("steps", !options.steps.is_empty()),
         ("contexts", !options.contexts.is_empty()),
-        ("no_cache_stages", !options.no_cache_stages.is_empty()),
-        ("pull", options.pull),
-        ("auths", !options.auths.is_empty()),
         ("allow", !options.allow.is_empty()),
         ("platforms", !options.platforms.is_empty()),
         ("secrets", !options.secrets.is_empty()),
@@ -184,7 +192,6 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
         ("outputs", !options.outputs.is_empty()),
         ("iidfile", options.iidfile.is_some()),
         ("metadata_file", options.metadata_file.is_some()),
-        ("jobs", options.jobs.is_some()),
         ("a stream as context", inputs.context.is_some()),
         ("a stream as Dockerfile", inputs.dockerfile.is_some()),
         ("a stream as output", inputs.output.is_some()),

@@ -33,12 +33,16 @@ pub struct PlannedStage {
     pub name: Option<String>,
     /// Where it starts.
     pub base: Base,
+    /// What it is for: the build's target, or what its FROM says.
+    pub platform: Platform,
     /// The FROM itself.
     pub from: Instruction,
     /// What follows.
     pub instructions: Vec<Instruction>,
     /// Whether the target needs it.
     pub needed: bool,
+    /// None of its steps is taken from the cache.
+    pub ignores_cache: bool,
     /// The stages that it needs itself.
     pub sources: Vec<usize>,
     /// The number of its first step, from 1, if it is needed.
@@ -115,16 +119,10 @@ impl Plan {
                     format!("base name ({}) should not be blank", stage.base),
                 )));
             }
-            if let Some(wanted) = &stage.platform {
-                let wanted: Platform =
-                    expand(wanted, escape, &lookup).and_then(|text| text.parse()).map_err(at(&stage.from))?;
-                if wanted != *platform {
-                    return Err(at(&stage.from)(Error::new(
-                        ErrorKind::Unsupported,
-                        format!("FROM --platform={wanted} in a build for {platform}"),
-                    )));
-                }
-            }
+            let wanted = match &stage.platform {
+                Some(wanted) => expand(wanted, escape, &lookup).map_err(at(&stage.from))?,
+                None => String::new(),
+            };
             let lower = base.to_lowercase();
             let earlier = planned.iter().rposition(|earlier| earlier.name.as_deref() == Some(lower.as_str()));
             let base = match earlier {
@@ -132,12 +130,21 @@ impl Plan {
                 None if base == "scratch" => Base::Scratch,
                 None => Base::Image(base),
             };
+            let platform = match (wanted.as_str(), &base) {
+                ("", Base::Stage(number)) => planned[*number].platform.clone(),
+                ("", _) => platform.clone(),
+                (wanted, _) => wanted
+                    .parse()
+                    .map_err(|error: Error| at(&stage.from)(error.as_kind(ErrorKind::DockerfileSyntax)))?,
+            };
             planned.push(PlannedStage {
                 name: stage.name,
                 base,
+                platform,
                 from: stage.from,
                 instructions: stage.instructions,
                 needed: false,
+                ignores_cache: options.no_cache,
                 sources: Vec::new(),
                 first_step: 0,
             });
@@ -151,6 +158,13 @@ impl Plan {
                 )
             })?,
         };
+        for name in &options.no_cache_stages {
+            let number = find_stage(&planned, name).ok_or_else(|| {
+                let message = format!("no stage {name} in the Dockerfile to be built without the cache");
+                Error::new(ErrorKind::InvalidArgument, message)
+            })?;
+            planned[number].ignores_cache = true;
+        }
         if !options.labels.is_empty() {
             let line = planned[target].instructions.last().unwrap_or(&planned[target].from).end_line;
             planned[target].instructions.push(labels(&options.labels, line));

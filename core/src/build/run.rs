@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
+use super::explain::Inputs;
 use super::stage::Stage;
 use super::steps::changes;
 use super::tar::{missing_directories, new_time};
@@ -39,6 +40,15 @@ struct RunCommand {
     network: Network,
 }
 
+impl RunCommand {
+    fn inputs(&self) -> Inputs<'_> {
+        let mut inputs = Inputs::of_text(&self.args.join(" "));
+        let arguments = self.arguments.iter();
+        inputs.texts.extend(arguments.map(|(name, value)| (format!("argument {name}"), value.clone())));
+        inputs
+    }
+}
+
 impl Build<'_> {
     /// RUN: from the cache, or executed.
     pub(super) fn run(&self, stage: &mut Stage, instruction: &Instruction, n: u32) -> Result<()> {
@@ -55,6 +65,7 @@ impl Build<'_> {
         if self.try_cache(stage, key, n)? {
             return Ok(());
         }
+        self.explain(stage, instruction, &command.inputs(), n)?;
         let Some(image) = stage.id() else {
             return Err(Error::new(
                 ErrorKind::BuildFailed,

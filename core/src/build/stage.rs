@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::layer::Tree;
 use crate::media_type;
 use crate::spec::{self, Descriptor, History, ImageConfig, Manifest};
-use crate::store::{Lease, NewImage, Store, StoredLayer};
+use crate::store::{Lease, NewImage, StepInputs, Store, StoredLayer};
 use crate::task::Task;
 
 /// Docker stops at this many layers ("max depth exceeded").
@@ -34,6 +34,10 @@ pub struct Stage {
     pub arguments: BTreeMap<String, String>,
     /// Whether this stage has set CMD.
     pub cmd_set: bool,
+    /// Whether a step of it was made, not taken from the cache.
+    pub made: bool,
+    /// What the step that is being made looks at.
+    pub inputs: Option<StepInputs>,
     /// Its number in the plan.
     pub number: usize,
     tree: Tree,
@@ -50,6 +54,8 @@ impl Stage {
             arguments: BTreeMap::new(),
             cmd_set: false,
             number: 0,
+            made: false,
+            inputs: None,
             tree: Tree::default(),
             in_tree: 0,
         }
@@ -73,6 +79,8 @@ impl Stage {
             arguments: BTreeMap::new(),
             cmd_set: false,
             number: 0,
+            made: false,
+            inputs: None,
             tree: Tree::default(),
             in_tree: 0,
         })
@@ -140,12 +148,12 @@ impl Build<'_> {
             stage: planned.shown(number),
         })?;
         let mut stage = match &planned.base {
-            Base::Scratch => Stage::scratch(&self.platform),
+            Base::Scratch => Stage::scratch(&planned.platform),
             Base::Stage(number) => match self.finished(*number)?.image {
                 Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
-                None => Stage::scratch(&self.platform),
+                None => Stage::scratch(&planned.platform),
             },
-            Base::Image(name) => self.open_image(name).map_err(at(from))?,
+            Base::Image(name) => self.open_image(name, &planned.platform).map_err(at(from))?,
         };
         let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();
         self.task.emit(&Event::StepDone { n, image })?;
@@ -163,31 +171,14 @@ impl Build<'_> {
         Ok(stage)
     }
 
-    /// An image of the store, which has to be for the platform of this build.
-    pub(super) fn open_image(&self, name: &str) -> Result<Stage> {
-        let (record, manifest, _) = self.store.db().write_relaxed(|db| {
-            let found = self.store.manifest_of(db, name)?;
-            self.lease.image(db, found.0.id)?;
-            Ok(found)
-        })?;
-        let stage = Stage::open(self.store, record.id, manifest)?;
-        let (found, wanted) = (stage.config.platform(), &self.platform);
-        if found.os != wanted.os
-            || (found.architecture != wanted.architecture && !found.architecture.is_empty())
-        {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!(
-                    "image with reference {name} was found but does not match the specified platform: wanted {wanted}, actual: {found}"
-                ),
-            ));
-        }
-        Ok(stage)
+    /// Whether no step of a stage is to be taken from the cache.
+    pub(super) fn ignores_cache(&self, stage: &Stage) -> bool {
+        self.plan.stages[stage.number].ignores_cache
     }
 
     /// Looks a step up in the cache; a hit becomes the stage's image.
     pub(super) fn try_cache(&self, stage: &mut Stage, key: Digest, n: u32) -> Result<bool> {
-        if self.options.no_cache {
+        if self.ignores_cache(stage) {
             return Ok(false);
         }
         let cached = self.store.db().write_relaxed(|db| {
@@ -252,6 +243,7 @@ impl Build<'_> {
             parent: stage.image.map(|(id, _)| id),
             made: true,
         };
+        let (parent, inputs) = (stage.parent_key(), stage.inputs.take());
         self.task.check()?;
         let added = self.store.db().write(|db| {
             self.store.add_layers(db, layer.into_iter().collect())?;
@@ -259,6 +251,9 @@ impl Build<'_> {
             self.lease.image(db, added.0)?;
             for key in keys {
                 self.store.remember(db, *key, added.0)?;
+            }
+            if let Some(inputs) = &inputs {
+                self.store.note_inputs(db, &parent, inputs)?;
             }
             Ok(added)
         })?;

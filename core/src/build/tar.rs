@@ -100,6 +100,7 @@ pub fn write_layer(build: &Build<'_>, files: &dyn Files, items: &Items) -> Resul
     let mut tar = TarWriter::new(writer);
     let mut toc = Toc::default();
     let mut digests = Vec::new();
+    let known = build.digests.open(build.store, files)?;
     for item in items.values() {
         build.task.check()?;
         let mut entry = item.entry.clone();
@@ -109,26 +110,30 @@ pub fn write_layer(build: &Build<'_>, files: &dyn Files, items: &Items) -> Resul
         entry.mtime.nanoseconds = 0;
         match &item.body {
             Some(body) => {
+                let stamp = known.stamp(body)?;
                 let mut reader = DigestReader::new(files.open(body)?);
                 tar.append(&entry, &mut reader).context(|| format!("copy {}", body.display()))?;
-                digests.push(reader.finish().0);
+                let digest = reader.finish().0;
+                known.learn(body, stamp, digest)?;
+                digests.push(digest);
             }
             None => tar.append(&entry, &mut std::io::empty())?,
         }
         toc.entries.push(entry);
     }
+    known.save(build.store)?;
     Ok((written(tar.finish()?, toc)?, digests))
 }
 
 /// The digest of each content, in the order that [`write_layer`] has them.
 pub fn hash_contents(build: &Build<'_>, files: &dyn Files, items: &Items) -> Result<Vec<Digest>> {
+    let known = build.digests.open(build.store, files)?;
     let mut digests = Vec::new();
     for body in items.values().filter_map(|item| item.body.as_ref()) {
         build.task.check()?;
-        let mut reader = DigestReader::new(files.open(body)?);
-        std::io::copy(&mut reader, &mut std::io::sink()).context(|| format!("read {}", body.display()))?;
-        digests.push(reader.finish().0);
+        digests.push(known.digest(body)?);
     }
+    known.save(build.store)?;
     Ok(digests)
 }
 

@@ -30,10 +30,12 @@ pub use options::{
 };
 
 use crate::config::RegistryConfig;
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec::Descriptor;
-use crate::store::Store;
+use crate::store::{Lease, Store};
 use crate::task::Task;
 use client::Client;
 use http::Http;
@@ -57,6 +59,20 @@ pub fn pull(
     task: &Task,
 ) -> Result<Vec<PulledImage>> {
     connected(config, task, |http| pull::pull(store, http, name, options))
+}
+
+/// Pulls the image of a platform for a build, leased, and returns its ID. A name that leads to another platform's image stays where
+/// it is. What is here already is not fetched.
+pub fn pull_base(
+    store: &Store,
+    config: &RegistryConfig,
+    lease: &Lease<'_>,
+    name: &Reference,
+    platform: &Platform,
+    auth: Option<&Auth>,
+    task: &Task,
+) -> Result<Digest> {
+    connected(config, task, |http| pull::pull_base(store, http, lease, name, platform, auth))
 }
 
 /// Pushes a name, or every tag of a repository that is here.

@@ -49,6 +49,10 @@ impl Store {
             [],
             |row| Ok((row.get::<_, Digest>(0)?, row.get::<_, i64>(1)? as u64, row.get::<_, bool>(2)?)),
         )?;
+        db.run(
+            "DELETE FROM build_inputs WHERE parent LIKE 'sha256:%' AND parent NOT IN (SELECT id FROM images)",
+            [],
+        )?;
         db.run("DELETE FROM layer_blobs WHERE digest NOT IN (SELECT digest FROM blobs)", [])?;
         db.run("DELETE FROM layers WHERE diff_id NOT IN (SELECT diff_id FROM layer_blobs)", [])?;
         let mut garbage = self.collect_snapshots(

@@ -25,6 +25,7 @@ mod usage;
 mod verify;
 
 pub use blobs::{BlobWriter, PendingBlob, check_blob};
+pub use cache::StepInputs;
 pub use containers::ContainerFolder;
 pub use db::Sql;
 pub use images::{ImageRecord, NewImage, NewLayer, StoredLayer};
