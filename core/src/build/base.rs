@@ -8,7 +8,7 @@ use super::stage::Stage;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform::Platform;
-use crate::reference::{DEFAULT_HOST, Reference};
+use crate::reference::Reference;
 use crate::registry;
 use crate::spec::{Document, Index};
 
@@ -52,8 +52,7 @@ impl Build<'_> {
             found => return found,
         };
         let Some(reference) = reference else { return Err(missing) };
-        let host = if reference.host() == DEFAULT_HOST { "" } else { reference.host() };
-        let auth = self.options.auths.get(host).or_else(|| self.options.auths.get(reference.host()));
+        let auth = self.auth(&reference);
         let (store, lease) = (self.store, &self.lease);
         let id = registry::pull_base(store, self.registry, lease, &reference, platform, auth, self.task)
             .map_err(|error| match self.options.pull {

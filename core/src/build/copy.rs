@@ -219,8 +219,9 @@ impl Build<'_> {
         keys: &Keys,
         n: u32,
     ) -> Result<Option<(Option<Ingested>, Digest)>> {
-        let known =
-            !self.ignores_cache(stage) && self.store.db().read(|db| self.store.is_cached(db, keys.text))?;
+        let known = !self.ignores_cache(stage)
+            && (self.shared.knows(keys.text)
+                || self.store.db().read(|db| self.store.is_cached(db, keys.text))?);
         if known {
             let key = items_key(&keys.base, items, &hash_contents(self, files, items)?)?;
             if self.try_cache(stage, key, n)? {

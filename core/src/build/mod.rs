@@ -13,6 +13,7 @@ mod options;
 mod plan;
 mod run;
 mod schedule;
+mod shared_cache;
 mod stage;
 mod steps;
 mod tar;
@@ -27,17 +28,20 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::config::{self, RegistryConfig};
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::media_type;
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::spec;
-use crate::store::{Lease, Store};
+use crate::spec::{self, Descriptor, ImageConfig, Manifest};
+use crate::store::{Lease, NewImage, Store};
 use crate::task::Task;
 use base::Bases;
 use context::Context;
 use digests::Digests;
 use plan::Plan;
+use shared_cache::SharedCache;
 use stage::Stage;
 
 /// What all steps of a build share.
@@ -55,6 +59,8 @@ struct Build<'a> {
     lease: Lease<'a>,
     /// Build arguments that no ARG took.
     unused: Mutex<BTreeSet<String>>,
+    /// Caches in registries.
+    shared: SharedCache,
     /// What is known of the contexts' files.
     digests: Digests,
     /// The images that names led to.
@@ -85,7 +91,7 @@ pub fn build(
     let (context, dockerfile) = Context::open(&options.path, options.dockerfile.as_deref())?;
     let plan = Plan::make(&dockerfile, options, &platform)?;
     let scoped = schedule::scoped(&plan, options.jobs, task)?;
-    let build = Build {
+    let mut build = Build {
         store,
         registry,
         options,
@@ -101,14 +107,14 @@ pub fn build(
             .cloned()
             .collect::<BTreeSet<_>>()
             .into(),
+        shared: SharedCache::new(&options.cache_to)?,
         digests: Digests::default(),
         bases: Bases::default(),
         done: plan.stages.iter().map(|_| OnceLock::new()).collect(),
     };
+    build.open_shared_cache(&platform)?;
     let stage = build.run_stages(task)?;
-    let (id, manifest) = stage.image.ok_or_else(|| {
-        Error::new(ErrorKind::BuildFailed, "No image was generated. Is your Dockerfile empty?")
-    })?;
+    let (id, manifest) = build.finish_image(&stage)?;
     let unused: Vec<String> = build.unused().iter().cloned().collect();
     if !unused.is_empty() {
         let message = format!("One or more build-args [{}] were not consumed", unused.join(" "));
@@ -126,6 +132,7 @@ pub fn build(
     for name in &tags {
         task.announce(&Event::Tagged { name: name.clone() });
     }
+    build.push_shared_cache()?;
     let image = BuiltImage {
         platform: stage.config.platform().to_string(),
         id: id.to_string(),
@@ -135,6 +142,43 @@ pub fn build(
 }
 
 impl Build<'_> {
+    /// The image that the target's last step made, as the options want it.
+    fn finish_image(&self, stage: &Stage) -> Result<(Digest, Digest)> {
+        let Some(made) = stage.image else {
+            let message = "No image was generated. Is your Dockerfile empty?";
+            return Err(Error::new(ErrorKind::BuildFailed, message));
+        };
+        if !self.shared.is_inline() {
+            return Ok(made);
+        }
+        let mut config = stage.config.clone();
+        config.extra.insert(shared_cache::INLINE.into(), self.inline_steps()?);
+        self.add_image(&config, stage.descriptors.clone(), Some(made.0))
+    }
+
+    /// Makes an image of a config and layers of the store.
+    fn add_image(
+        &self,
+        config: &ImageConfig,
+        layers: Vec<Descriptor>,
+        parent: Option<Digest>,
+    ) -> Result<(Digest, Digest)> {
+        let config = spec::to_bytes(config)?;
+        let manifest = Manifest::new(Descriptor::of(media_type::OCI_CONFIG, &config), layers);
+        let image = NewImage {
+            config,
+            manifest: spec::to_bytes(&manifest)?,
+            media_type: media_type::OCI_MANIFEST.into(),
+            parent,
+            made: true,
+        };
+        self.store.db().write(|db| {
+            let added = self.store.add_image(db, image)?;
+            self.lease.image(db, added.0)?;
+            Ok(added)
+        })
+    }
+
     /// Tells the warnings and the ARGs before the first FROM.
     fn tell_beginning(&self) -> Result<()> {
         for (line, warning) in &self.plan.warnings {
@@ -186,8 +230,6 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
         ("ulimits", !options.ulimits.is_empty()),
         ("shm_size", options.shm_size.is_some()),
         ("extra_hosts", !options.extra_hosts.is_empty()),
-        ("cache_from", !options.cache_from.is_empty()),
-        ("cache_to", !options.cache_to.is_empty()),
         ("squash", options.squash),
         ("outputs", !options.outputs.is_empty()),
         ("iidfile", options.iidfile.is_some()),
@@ -203,6 +245,6 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
 }
 
 /// The key of a step in the cache: everything that decides what it makes.
-fn cache_key(parts: &impl serde::Serialize) -> Result<crate::digest::Digest> {
-    Ok(crate::digest::Digest::of(&spec::to_bytes(parts)?))
+fn cache_key(parts: &impl serde::Serialize) -> Result<Digest> {
+    Ok(Digest::of(&spec::to_bytes(parts)?))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::plan::{Base, PlannedStage, at};
-use super::{Build, cache_key};
+use super::{Build, cache_key, shared_cache};
 use crate::archive::Ingested;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
@@ -18,7 +18,8 @@ use crate::task::Task;
 /// Docker stops at this many layers ("max depth exceeded").
 const MAX_LAYERS: usize = 125;
 /// What an image's config says of the container that made it: not true of what is built on it.
-const OF_THE_CONTAINER: [&str; 5] = ["container", "container_config", "docker_version", "id", "parent"];
+const OF_THE_CONTAINER: [&str; 6] =
+    ["container", "container_config", "docker_version", "id", "parent", shared_cache::INLINE];
 
 /// A stage that is being built, or is done.
 pub struct Stage {
@@ -186,7 +187,9 @@ impl Build<'_> {
             cached.map(|id| self.lease.image(db, id)).transpose()?;
             Ok(cached)
         })?;
-        let Some(id) = cached else { return Ok(false) };
+        let adopted = if cached.is_none() { self.adopt(stage, key)? } else { None };
+        let Some(id) = cached.or(adopted) else { return Ok(false) };
+        self.shared.note(stage.number, id);
         stage.take(self.store, id)?;
         self.task.emit(&Event::StepCached { n })?;
         Ok(true)
@@ -257,6 +260,7 @@ impl Build<'_> {
             }
             Ok(added)
         })?;
+        self.shared.note(stage.number, added.0);
         stage.image = Some(added);
         Ok(())
     }

@@ -19,6 +19,7 @@ mod referrers;
 mod retry;
 mod runtime;
 mod search;
+mod shared_cache;
 mod tags;
 mod tls;
 mod upload;
@@ -39,6 +40,7 @@ use crate::store::{Lease, Store};
 use crate::task::Task;
 use client::Client;
 use http::Http;
+pub use shared_cache::FetchedCache;
 
 /// Runs an operation with connections of its own.
 fn connected<T: Send>(
@@ -73,6 +75,51 @@ pub fn pull_base(
     task: &Task,
 ) -> Result<Digest> {
     connected(config, task, |http| pull::pull_base(store, http, lease, name, platform, auth))
+}
+
+/// Fetches the manifest and the config of a cache of builds, or of an image that has one, which the lease keeps.
+pub fn fetch_cache(
+    store: &Store,
+    config: &RegistryConfig,
+    lease: &Lease<'_>,
+    name: &Reference,
+    platform: &Platform,
+    auth: Option<&Auth>,
+    task: &Task,
+) -> Result<FetchedCache> {
+    connected(config, task, |http| {
+        shared_cache::fetch(store, &Client::new(http, name, auth)?, lease, name, platform)
+    })
+}
+
+/// Fetches layers of a cache, which the lease keeps. What is here already is not fetched.
+pub fn fetch_layers(
+    store: &Store,
+    config: &RegistryConfig,
+    lease: &Lease<'_>,
+    name: &Reference,
+    layers: &[Descriptor],
+    auth: Option<&Auth>,
+    task: &Task,
+) -> Result<()> {
+    connected(config, task, |http| {
+        shared_cache::fetch_layers(store, &Client::new(http, name, auth)?, lease, layers)
+    })
+}
+
+/// Pushes a cache of builds: layers of the store, a config of this media type, and last the manifest under the name's tag.
+pub fn push_cache(
+    store: &Store,
+    config: &RegistryConfig,
+    name: &Reference,
+    document: (&str, Vec<u8>),
+    layers: Vec<Descriptor>,
+    auth: Option<&Auth>,
+    task: &Task,
+) -> Result<Digest> {
+    connected(config, task, |http| {
+        shared_cache::push(store, http, &Client::new(http, name, auth)?, name, document, layers)
+    })
 }
 
 /// Pushes a name, or every tag of a repository that is here.

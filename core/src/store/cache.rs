@@ -34,6 +34,11 @@ impl Store {
         Ok(db.number("SELECT count(*) FROM build_cache WHERE key = ?", [key])? > 0)
     }
 
+    /// The keys that lead to an image.
+    pub fn keys_of(&self, db: &Connection, image: Digest) -> Result<Vec<Digest>> {
+        db.rows("SELECT key FROM build_cache WHERE image = ? ORDER BY key", [image], |row| row.get(0))
+    }
+
     /// Remembers what a step made, in the caller's transaction, in place of what an earlier one made.
     pub fn remember(&self, db: &Connection, key: Digest, image: Digest) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO build_cache (key, image, used) VALUES (?, ?, ?)";
