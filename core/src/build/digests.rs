@@ -119,7 +119,14 @@ impl Table {
 #[derive(Default)]
 pub struct Digests(Mutex<BTreeMap<String, Arc<Mutex<Table>>>>);
 
-/// The digests of one of them, in use. Whoever opened it saves it.
+/// The digests of the contexts that a step copies from. Whoever opened them saves them.
+pub struct OpenDigests<'a> {
+    digests: &'a Digests,
+    store: &'a Store,
+    contexts: Vec<ContextDigests<'a>>,
+}
+
+/// The digests of one context.
 pub struct ContextDigests<'a> {
     files: &'a dyn Files,
     /// The context's name in the store, and its table; none where files have no stamps.
@@ -127,8 +134,12 @@ pub struct ContextDigests<'a> {
 }
 
 impl Digests {
-    /// Opens the digests of a context's files.
-    pub fn open<'a>(&self, store: &Store, files: &'a dyn Files) -> Result<ContextDigests<'a>> {
+    /// Opens them for a step.
+    pub fn open<'a>(&'a self, store: &'a Store) -> OpenDigests<'a> {
+        OpenDigests { digests: self, store, contexts: Vec::new() }
+    }
+
+    fn context<'a>(&self, store: &Store, files: &'a dyn Files) -> Result<ContextDigests<'a>> {
         let Some(name) = files.identity() else { return Ok(ContextDigests { files, table: None }) };
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let table = match tables.get(&name) {
@@ -141,6 +152,26 @@ impl Digests {
             }
         };
         Ok(ContextDigests { files, table: Some((name, table)) })
+    }
+}
+
+impl<'a> OpenDigests<'a> {
+    /// The digests of a context's files.
+    pub fn of(&mut self, files: &'a dyn Files) -> Result<&ContextDigests<'a>> {
+        let position = self.contexts.iter().position(|context| std::ptr::addr_eq(context.files, files));
+        let position = match position {
+            Some(position) => position,
+            None => {
+                self.contexts.push(self.digests.context(self.store, files)?);
+                self.contexts.len() - 1
+            }
+        };
+        Ok(&self.contexts[position])
+    }
+
+    /// Writes down what was learned.
+    pub fn save(&self) -> Result<()> {
+        self.contexts.iter().try_for_each(|context| context.save(self.store))
     }
 }
 
@@ -186,8 +217,7 @@ impl ContextDigests<'_> {
         Ok(())
     }
 
-    /// Writes down what was learned.
-    pub fn save(&self, store: &Store) -> Result<()> {
+    fn save(&self, store: &Store) -> Result<()> {
         let Some((name, table)) = &self.table else { return Ok(()) };
         let mut table = lock(table);
         if !std::mem::take(&mut table.changed) {

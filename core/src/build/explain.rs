@@ -26,13 +26,19 @@ pub struct Inputs<'a> {
     /// What is short: the expanded text, arguments.
     pub texts: BTreeMap<String, String>,
     /// Files that are copied, and the digests of their contents in order.
-    pub files: Option<(&'a Items, &'a [Digest])>,
+    pub files: Option<(&'a Items<'a>, &'a [Digest])>,
 }
 
 impl Inputs<'_> {
     /// Inputs of one text.
     pub fn of_text(text: &str) -> Self {
         Inputs { texts: BTreeMap::from([("text".to_owned(), text.to_owned())]), files: None }
+    }
+
+    /// Inputs of files that are put somewhere.
+    pub fn of_files<'a>(destination: &str, items: &'a Items<'a>, digests: &'a [Digest]) -> Inputs<'a> {
+        let texts = BTreeMap::from([("destination".to_owned(), destination.to_owned())]);
+        Inputs { texts, files: Some((items, digests)) }
     }
 
     /// Calls with each key and value, sorted within texts and within files.
@@ -80,7 +86,7 @@ impl Inputs<'_> {
 }
 
 /// What decides of a file, as words in a fixed order; link targets and attributes by their digests.
-fn attributes(item: &Item, content: Option<&Digest>) -> String {
+fn attributes(item: &Item<'_>, content: Option<&Digest>) -> String {
     let entry = &item.entry;
     let short = |digest: Digest| digest.hex()[..16].to_owned();
     let rest = (&entry.link, entry.device, &entry.xattrs);

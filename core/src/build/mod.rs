@@ -4,8 +4,10 @@
 //! inputs is taken from the cache. Knows nothing of who calls.
 
 mod base;
+mod chmod;
 mod context;
 mod copy;
+mod copy_key;
 mod digests;
 mod explain;
 mod image_files;
@@ -14,9 +16,12 @@ mod plan;
 mod run;
 mod schedule;
 mod shared_cache;
+mod sources;
 mod stage;
 mod steps;
 mod tar;
+mod target;
+mod unpack;
 
 pub use options::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
