@@ -31,6 +31,11 @@ pub trait Files {
         false
     }
 
+    /// Where a path is on the disk, if it is there just as it is here, apart from what is left out and from its owner.
+    fn on_disk(&self, _path: &Path) -> Option<PathBuf> {
+        None
+    }
+
     /// Follows links inside the root, also the last one. What is not there is kept as it is.
     fn resolve(&self, path: &Path) -> Result<PathBuf> {
         let mut left: Vec<OsString> = names(path);
@@ -134,6 +139,10 @@ impl Files for Context {
 
     fn open(&self, path: &Path) -> Result<File> {
         fs::open(&self.root.join(path))
+    }
+
+    fn on_disk(&self, path: &Path) -> Option<PathBuf> {
+        Some(self.root.join(path))
     }
 
     fn excluded(&self, path: &Path) -> bool {

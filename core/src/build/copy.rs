@@ -283,7 +283,7 @@ fn octal(mode: &str) -> Result<u32> {
 }
 
 /// A path as it is meant inside its root: `.` and `..` are gone, and nothing is above the root.
-fn clean(path: &str) -> PathBuf {
+pub(super) fn clean(path: &str) -> PathBuf {
     let mut cleaned = PathBuf::new();
     for part in Path::new(path).components() {
         match part {
@@ -336,7 +336,7 @@ fn find(files: &dyn Files, source: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// Whether something below an excluded directory is not excluded.
-fn has_children(files: &dyn Files, path: &Path) -> Result<bool> {
+pub(super) fn has_children(files: &dyn Files, path: &Path) -> Result<bool> {
     if files.get(path)?.is_none_or(|entry| entry.kind != EntryKind::Directory) {
         return Ok(false);
     }
@@ -453,7 +453,7 @@ impl Target<'_> {
 }
 
 /// Everything that decides what the items make: names, attributes and contents, but no times.
-fn items_key(base: &str, items: &Items, digests: &[Digest]) -> Result<Digest> {
+pub(super) fn items_key(base: &str, items: &Items, digests: &[Digest]) -> Result<Digest> {
     let mut digests = digests.iter();
     let mut key = crate::digest::Hasher::default();
     key.update(base.as_bytes());

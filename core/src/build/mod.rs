@@ -6,9 +6,13 @@
 mod context;
 mod copy;
 mod image_files;
+mod mount_files;
 mod options;
 mod plan;
 mod run;
+mod run_log;
+mod run_mounts;
+mod run_settings;
 mod schedule;
 mod stage;
 mod steps;
@@ -33,6 +37,7 @@ use crate::store::{Lease, Store};
 use crate::task::Task;
 use context::Context;
 use plan::Plan;
+use run_settings::RunSettings;
 use stage::Stage;
 
 /// What all steps of a build share.
@@ -52,6 +57,8 @@ struct Build<'a> {
     lease: Lease<'a>,
     /// Build arguments that no ARG took.
     unused: Mutex<BTreeSet<String>>,
+    /// What all RUN steps have.
+    runs: RunSettings,
     /// The stages that are done, by their numbers.
     done: Vec<OnceLock<Arc<Stage>>>,
 }
@@ -88,10 +95,11 @@ pub fn build(
         platform,
         epoch,
         lease: store.lease(),
+        runs: RunSettings::new(options)?,
         unused: options
             .buildargs
             .keys()
-            .filter(|name| !plan.used_arguments.contains(*name))
+            .filter(|name| *name != run_mounts::CACHE_NAMESPACE && !plan.used_arguments.contains(*name))
             .cloned()
             .collect::<BTreeSet<_>>()
             .into(),
@@ -169,15 +177,7 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
         ("no_cache_stages", !options.no_cache_stages.is_empty()),
         ("pull", options.pull),
         ("auths", !options.auths.is_empty()),
-        ("allow", !options.allow.is_empty()),
         ("platforms", !options.platforms.is_empty()),
-        ("secrets", !options.secrets.is_empty()),
-        ("ssh", !options.ssh.is_empty()),
-        ("memory", options.memory.is_some()),
-        ("pids_limit", options.pids_limit.is_some()),
-        ("ulimits", !options.ulimits.is_empty()),
-        ("shm_size", options.shm_size.is_some()),
-        ("extra_hosts", !options.extra_hosts.is_empty()),
         ("cache_from", !options.cache_from.is_empty()),
         ("cache_to", !options.cache_to.is_empty()),
         ("squash", options.squash),

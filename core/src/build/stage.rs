@@ -192,7 +192,10 @@ impl Build<'_> {
         }
         let cached = self.store.db().write_relaxed(|db| {
             let cached = self.store.cached(db, key)?;
-            cached.map(|id| self.lease.image(db, id)).transpose()?;
+            if let Some(id) = cached {
+                self.lease.image(db, id)?;
+                self.store.used(db, key)?;
+            }
             Ok(cached)
         })?;
         let Some(id) = cached else { return Ok(false) };
