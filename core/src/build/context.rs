@@ -47,6 +47,11 @@ pub trait Files {
         false
     }
 
+    /// Where a path is on the disk, if it is there just as it is here, apart from what is left out and from its owner.
+    fn on_disk(&self, _path: &Path) -> Option<PathBuf> {
+        None
+    }
+
     /// Follows links inside the root, also the last one. What is not there is kept as it is.
     fn resolve(&self, path: &Path) -> Result<PathBuf> {
         let mut left: Vec<OsString> = names(path);
@@ -164,6 +169,10 @@ impl Files for Context {
 
     fn shared_inode(&self, path: &Path) -> Result<Option<(u64, u64)>> {
         shared_inode_of(&self.root.join(path))
+    }
+
+    fn on_disk(&self, path: &Path) -> Option<PathBuf> {
+        Some(self.root.join(path))
     }
 
     fn excluded(&self, path: &Path) -> bool {

@@ -11,9 +11,13 @@ mod copy_key;
 mod digests;
 mod explain;
 mod image_files;
+mod mount_files;
 mod options;
 mod plan;
 mod run;
+mod run_log;
+mod run_mounts;
+mod run_settings;
 mod schedule;
 mod shared_cache;
 mod sources;
@@ -46,6 +50,7 @@ use base::Bases;
 use context::Context;
 use digests::Digests;
 use plan::Plan;
+use run_settings::RunSettings;
 use shared_cache::SharedCache;
 use stage::Stage;
 
@@ -70,6 +75,8 @@ struct Build<'a> {
     digests: Digests,
     /// The images that names led to.
     bases: Bases,
+    /// What all RUN steps have.
+    runs: RunSettings,
     /// The stages that are done, by their numbers.
     done: Vec<OnceLock<Arc<Stage>>>,
 }
@@ -105,10 +112,11 @@ pub fn build(
         context: &context,
         epoch,
         lease: store.lease(),
+        runs: RunSettings::new(options)?,
         unused: options
             .buildargs
             .keys()
-            .filter(|name| !plan.used_arguments.contains(*name))
+            .filter(|name| *name != run_mounts::CACHE_NAMESPACE && !plan.used_arguments.contains(*name))
             .cloned()
             .collect::<BTreeSet<_>>()
             .into(),
@@ -226,15 +234,7 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
         ("dockerfile_text", options.dockerfile_text.is_some()),
         ("steps", !options.steps.is_empty()),
         ("contexts", !options.contexts.is_empty()),
-        ("allow", !options.allow.is_empty()),
         ("platforms", !options.platforms.is_empty()),
-        ("secrets", !options.secrets.is_empty()),
-        ("ssh", !options.ssh.is_empty()),
-        ("memory", options.memory.is_some()),
-        ("pids_limit", options.pids_limit.is_some()),
-        ("ulimits", !options.ulimits.is_empty()),
-        ("shm_size", options.shm_size.is_some()),
-        ("extra_hosts", !options.extra_hosts.is_empty()),
         ("squash", options.squash),
         ("outputs", !options.outputs.is_empty()),
         ("iidfile", options.iidfile.is_some()),

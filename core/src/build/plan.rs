@@ -169,6 +169,13 @@ impl Plan {
             let line = planned[target].instructions.last().unwrap_or(&planned[target].from).end_line;
             planned[target].instructions.push(labels(&options.labels, line));
         }
+        for instruction in planned.iter().flat_map(|stage| &stage.instructions) {
+            if let Command::Run { mounts, .. } = &instruction.command {
+                for mount in mounts {
+                    dockerfile::check_mount(mount).map_err(at(instruction))?;
+                }
+            }
+        }
         for number in 0..planned.len() {
             planned[number].sources = sources(&planned, number);
         }
@@ -207,10 +214,15 @@ fn sources(stages: &[PlannedStage], number: usize) -> Vec<usize> {
         sources.push(base);
     }
     for instruction in &stages[number].instructions {
-        if let Command::Copy(args) = &instruction.command
-            && let Some(from) = &args.from
-        {
-            sources.extend(find_stage(&stages[..number], from));
+        match &instruction.command {
+            Command::Copy(args) => {
+                sources.extend(args.from.as_ref().and_then(|from| find_stage(&stages[..number], from)));
+            }
+            Command::Run { mounts, .. } => {
+                let from = mounts.iter().filter_map(|mount| dockerfile::mount_from(mount));
+                sources.extend(from.filter_map(|from| find_stage(&stages[..number], &from)));
+            }
+            _ => {}
         }
     }
     sources.sort_unstable();

@@ -170,7 +170,7 @@ fn walk_below(
 }
 
 /// Whether something below an excluded directory is not excluded.
-fn has_children(files: &dyn Files, path: &Path) -> Result<bool> {
+pub fn has_children(files: &dyn Files, path: &Path) -> Result<bool> {
     if !is_directory(files, path)? {
         return Ok(false);
     }

@@ -30,7 +30,8 @@ pub struct Body<'f> {
 }
 
 impl Body<'_> {
-    fn open(&self) -> Result<std::fs::File> {
+    /// Opens it.
+    pub fn open(&self) -> Result<std::fs::File> {
         self.files.open(&self.path)
     }
 }

@@ -11,6 +11,7 @@ mod heredoc;
 mod ignore;
 mod instruction;
 mod lexer;
+mod mount;
 mod parser;
 mod pattern;
 #[cfg(test)]
@@ -19,7 +20,10 @@ mod words;
 
 pub use expand::{expand, expand_text, expand_words};
 pub use ignore::Ignore;
-pub use instruction::{Command, CopyArgs, Dockerfile, Healthcheck, Instruction, ShellOrExec, Stage};
+pub use instruction::{
+    Command, CopyArgs, Dockerfile, Healthcheck, Instruction, RunScript, ShellOrExec, Stage,
+};
+pub use mount::{MountType, RunMount, Sharing, check_mount, mount_from, parse_mount};
 
 use crate::error::{ErrorKind, Result};
 use lexer::{Lexer, located, syntax};

@@ -152,6 +152,7 @@ impl Store {
             ("blobs/sha256", "SELECT count(*) FROM blobs WHERE digest = 'sha256:' || ? AND content IS NULL"),
             ("snapshots", "SELECT count(*) FROM snapshots WHERE folder = CAST(? AS INTEGER)"),
             ("containers", "SELECT count(*) FROM containers WHERE id = ?"),
+            ("caches", "SELECT count(*) FROM cache_mounts WHERE folder = CAST(? AS INTEGER)"),
             ("partial", "SELECT count(*) FROM leases WHERE kind = 'download' AND key = 'sha256:' || ?"),
         ] {
             for name in fs::list(&self.root.join(folder))? {
