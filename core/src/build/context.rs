@@ -102,8 +102,13 @@ pub struct Context {
 }
 
 impl Context {
-    /// Opens a build's context, and reads its Dockerfile: a path relative to the context unless absolute.
-    pub fn open(root: &Path, dockerfile: Option<&Path>) -> Result<(Context, Vec<u8>)> {
+    /// Opens a build's context, and reads its Dockerfile: a path relative to the context unless absolute. One that is `given`
+    /// is not read.
+    pub fn open(
+        root: &Path,
+        dockerfile: Option<&Path>,
+        given: Option<Vec<u8>>,
+    ) -> Result<(Context, Vec<u8>)> {
         if root.as_os_str().is_empty() {
             return Err(Error::new(ErrorKind::InvalidArgument, "no context was given: a build needs a path"));
         }
@@ -113,13 +118,14 @@ impl Context {
             return Err(Error::new(kind, format!("the context {} is not a directory", root.display())));
         }
         let path = root.join(dockerfile.unwrap_or(Path::new("Dockerfile")));
-        let text = fs::read(&path, TEXT_LIMIT).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::new(
-                ErrorKind::NotFound,
-                format!("Cannot locate specified Dockerfile: {}", path.display()),
-            ),
-            _ => error,
-        })?;
+        let text =
+            given.map_or_else(|| fs::read(&path, TEXT_LIMIT), Ok).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => Error::new(
+                    ErrorKind::NotFound,
+                    format!("Cannot locate specified Dockerfile: {}", path.display()),
+                ),
+                _ => error,
+            })?;
         let mut beside = path.into_os_string();
         beside.push(".dockerignore");
         let ignore = match fs::read_optional(Path::new(&beside), TEXT_LIMIT)? {

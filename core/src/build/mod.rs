@@ -4,6 +4,7 @@
 //! inputs is taken from the cache. Knows nothing of who calls.
 
 mod base;
+mod check;
 mod chmod;
 mod context;
 mod copy;
@@ -38,6 +39,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::config::{self, RegistryConfig};
 use crate::digest::Digest;
+use crate::dockerfile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::media_type;
@@ -100,8 +102,20 @@ pub fn build(
         None => config::source_date_epoch()?,
     };
     task.check()?;
-    let (context, dockerfile) = Context::open(&options.path, options.dockerfile.as_deref())?;
-    let plan = Plan::make(&dockerfile, options, &platform)?;
+    let steps = match options.steps.as_slice() {
+        [] => None,
+        steps => Some(dockerfile::from_steps(steps)?.into_bytes()),
+    };
+    // Steps are in no file.
+    let file = steps.is_none().then(|| {
+        options.dockerfile.as_ref().map_or_else(|| "Dockerfile".to_owned(), |path| path.display().to_string())
+    });
+    let named = |error: Error| match &file {
+        Some(file) if error.field("line").is_some() => error.with("file", file.as_str()),
+        _ => error,
+    };
+    let (context, dockerfile) = Context::open(&options.path, options.dockerfile.as_deref(), steps)?;
+    let plan = Plan::make(&dockerfile, options, &platform).map_err(named)?;
     let scoped = schedule::scoped(&plan, options.jobs, task)?;
     let mut build = Build {
         store,
@@ -126,12 +140,12 @@ pub fn build(
         done: plan.stages.iter().map(|_| OnceLock::new()).collect(),
     };
     build.open_shared_cache(&platform)?;
-    let stage = build.run_stages(task)?;
+    let stage = build.run_stages(task).map_err(named)?;
     let (id, manifest) = build.finish_image(&stage)?;
     let unused: Vec<String> = build.unused().iter().cloned().collect();
     if !unused.is_empty() {
         let message = format!("One or more build-args [{}] were not consumed", unused.join(" "));
-        task.emit(&Event::Warning { message, line: 0 })?;
+        task.emit(&Event::warning(message))?;
     }
     task.check()?;
     store.db().write(|db| {
@@ -192,11 +206,9 @@ impl Build<'_> {
         })
     }
 
-    /// Tells the warnings and the ARGs before the first FROM.
+    /// Tells the warnings, and the ARGs before the first FROM.
     fn tell_beginning(&self) -> Result<()> {
-        for (line, warning) in &self.plan.warnings {
-            self.task.emit(&Event::Warning { message: warning.clone(), line: *line })?;
-        }
+        self.tell_warnings()?;
         for (argument, n) in self.plan.meta_steps.iter().zip(1..) {
             self.task.emit(&Event::StepStarted {
                 n,
@@ -232,7 +244,6 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
     let asked = [
         ("files", !options.files.is_empty()),
         ("dockerfile_text", options.dockerfile_text.is_some()),
-        ("steps", !options.steps.is_empty()),
         ("contexts", !options.contexts.is_empty()),
         ("platforms", !options.platforms.is_empty()),
         ("squash", options.squash),
@@ -243,6 +254,10 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
         ("a stream as Dockerfile", inputs.dockerfile.is_some()),
         ("a stream as output", inputs.output.is_some()),
     ];
+    if !options.steps.is_empty() && (options.dockerfile.is_some() || options.dockerfile_text.is_some()) {
+        let message = "a build has steps or a Dockerfile, not both";
+        return Err(Error::new(ErrorKind::InvalidArgument, message));
+    }
     match asked.iter().find(|(_, asked)| *asked) {
         Some((what, _)) => Err(Error::new(ErrorKind::Unsupported, format!("{what} is not supported yet"))),
         None => Ok(()),

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::BuildOptions;
-use crate::dockerfile::{self, Command, Dockerfile, Instruction, expand};
+use crate::dockerfile::{
+    self, Check, Command, Dockerfile, Flags, Instruction, Warning, did_you_mean, expand, lint,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform::Platform;
 
@@ -23,8 +25,10 @@ pub struct Plan {
     pub used_arguments: BTreeSet<String>,
     /// The escape character.
     pub escape: char,
-    /// What the parser found odd.
-    pub warnings: Vec<(u32, String)>,
+    /// Which build checks hold, and whether they fail the build.
+    pub check: Check,
+    /// What they found.
+    pub warnings: Vec<Warning>,
 }
 
 /// One stage.
@@ -67,6 +71,9 @@ pub enum Base {
     Image(String),
 }
 
+/// The build argument that stands in for `# check=`, as in BuildKit.
+const CHECK_ARGUMENT: &str = "BUILDKIT_DOCKERFILE_CHECK";
+
 /// Arguments that every build has, without a value in the Dockerfile (Dockerfile reference, "Automatic platform ARGs").
 pub fn platform_arguments(platform: &Platform) -> BTreeMap<String, String> {
     let mut arguments = BTreeMap::new();
@@ -82,16 +89,28 @@ pub fn platform_arguments(platform: &Platform) -> BTreeMap<String, String> {
 /// Says where in the Dockerfile an error belongs.
 pub fn at(instruction: &Instruction) -> impl FnOnce(Error) -> Error + '_ {
     move |error| {
-        error.with("line", i64::from(instruction.line)).with("instruction", instruction.name.as_str())
+        error
+            .with("line", i64::from(instruction.line))
+            .with("column", i64::from(instruction.column))
+            .with("instruction", instruction.name.as_str())
     }
 }
 
 impl Plan {
     /// Parses and plans.
     pub fn make(text: &[u8], options: &BuildOptions, platform: &Platform) -> Result<Plan> {
-        let Dockerfile { escape, meta_args, stages, warnings, .. } = dockerfile::parse(text)?;
-        let mut meta_arguments = platform_arguments(platform);
+        let parsed = dockerfile::parse(text)?;
         let mut used_arguments = BTreeSet::new();
+        let check = match options.buildargs.get(CHECK_ARGUMENT) {
+            Some(check) => Check::parse(check)
+                .map_err(|error| error.as_kind(ErrorKind::InvalidArgument).context(CHECK_ARGUMENT))?,
+            None => parsed.checks.clone(),
+        };
+        used_arguments
+            .extend(options.buildargs.contains_key(CHECK_ARGUMENT).then(|| CHECK_ARGUMENT.to_owned()));
+        let warnings = lint(&parsed, &check);
+        let Dockerfile { escape, meta_args, stages, .. } = parsed;
+        let mut meta_arguments = platform_arguments(platform);
         for instruction in &meta_args {
             let Command::Arg(pairs) = &instruction.command else { continue };
             for (name, default) in pairs {
@@ -152,10 +171,10 @@ impl Plan {
         let target = match &options.target {
             None => planned.len() - 1,
             Some(target) => find_stage(&planned, target).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!("failed to reach build target {target} in Dockerfile"),
-                )
+                let names = planned.iter().filter_map(|stage| stage.name.as_deref());
+                let hint = did_you_mean(target, "", names);
+                let message = format!("failed to reach build target {target} in Dockerfile{hint}");
+                Error::new(ErrorKind::InvalidArgument, message)
             })?,
         };
         for name in &options.no_cache_stages {
@@ -193,6 +212,7 @@ impl Plan {
             meta_arguments,
             used_arguments,
             escape,
+            check,
             warnings,
         })
     }
@@ -247,8 +267,11 @@ fn labels(labels: &BTreeMap<String, String>, line: u32) -> Instruction {
     let text: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     Instruction {
         line,
+        column: 1,
         end_line: line,
         name: "LABEL".into(),
+        comment: None,
+        flags: Flags::default(),
         text: format!("LABEL {}", text.join(" ")),
         command: Command::Label(labels.iter().map(|(key, value)| (quote(key), quote(value))).collect()),
     }

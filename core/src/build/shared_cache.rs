@@ -208,7 +208,7 @@ impl Build<'_> {
                 Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
                 Err(error) => {
                     let message = format!("the cache {name} is not used: {error}");
-                    self.task.emit(&Event::Warning { message, line: 0 })?;
+                    self.task.emit(&Event::warning(message))?;
                 }
             }
         }
@@ -225,7 +225,7 @@ impl Build<'_> {
             Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
             Err(error) => {
                 let message = format!("a step of the cache {} is not used: {error}", known.name);
-                self.task.emit(&Event::Warning { message, line: 0 })?;
+                self.task.emit(&Event::warning(message))?;
                 Ok(None)
             }
         }

@@ -158,10 +158,16 @@ impl Build<'_> {
         })?;
         let mut stage = match &planned.base {
             Base::Scratch => Stage::scratch(&planned.platform),
-            Base::Stage(number) => match self.finished(*number)?.image {
-                Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
-                None => Stage::scratch(&planned.platform),
-            },
+            Base::Stage(number) => {
+                let base = self.finished(*number)?;
+                let mut stage = match base.image {
+                    Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
+                    None => Stage::scratch(&planned.platform),
+                };
+                // What a stage declared holds in those that start from it (Docker's documentation of builds, "Scoping").
+                stage.arguments = base.arguments.clone();
+                stage
+            }
             Base::Image(name) => self.open_image(name, &planned.platform).map_err(at(from))?,
         };
         let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();

@@ -198,7 +198,7 @@ fn pack(
                     "{name} came from index {}, of which only {here} is here: its manifest is pushed alone",
                     index.digest
                 );
-                client.http().runtime().task().emit(&Event::Warning { message, line: 0 })?;
+                client.http().runtime().task().emit(&Event::warning(message))?;
             }
             parcel.manifest = compressed(store, client, lease, name, (image, manifest), threads)?;
             let media_type = store.db().read(|db| {
