@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::context::{Context, Files};
 use super::image_files::ImageFiles;
+use super::named::Opened;
 use super::plan::find_stage;
 use super::stage::Stage;
 use super::steps::{NOP, changes};
@@ -55,6 +56,7 @@ impl Build<'_> {
         n: u32,
     ) -> Result<()> {
         refuse(instruction, args)?;
+        self.refuse_remote(stage, args)?;
         let Some(from) = &args.from else {
             return self.copy_files(stage, instruction, args, self.context, n);
         };
@@ -63,7 +65,13 @@ impl Build<'_> {
                 Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
                 None => return Err(failed(format!("stage {from} is empty"))),
             },
-            None => self.open_image(from)?,
+            None => match self.named_context(from)? {
+                Some(Opened::Files(context)) => {
+                    return self.copy_files(stage, instruction, args, &*context, n);
+                }
+                Some(Opened::Image(image)) => self.open_image(&image)?,
+                None => self.open_image(from)?,
+            },
         };
         let lease = self.store.lease();
         let snapshots = source.snapshots(self.store, &lease, self.task)?;
@@ -80,16 +88,14 @@ impl Build<'_> {
         n: u32,
     ) -> Result<()> {
         refuse(instruction, args)?;
+        if let Some(remote) = self.remote_sources(stage, args)? {
+            return self.add_remote(stage, instruction, args, remote, n);
+        }
         let (mut plain, mut archives) = (Vec::new(), Vec::new());
         for source in &args.sources {
-            let source = self.expand(stage, source)?;
-            if source.contains("://") || source.starts_with("git@") {
-                return Err(unsupported("ADD of a URL"));
-            }
-            for path in find(self.context, &source)? {
+            for path in find(self.context, &self.expand(stage, source)?)? {
                 let resolved = self.context.resolve(&path)?;
-                let is_file = self.context.get(&resolved)?.is_some_and(|entry| entry.kind == EntryKind::File);
-                if is_file && self.is_tar(&resolved)? {
+                if args.unpack != Some(false) && self.is_archive(&resolved)? {
                     archives.push(resolved);
                 } else {
                     plain.push(format!("/{}", path.display()));
@@ -114,14 +120,20 @@ impl Build<'_> {
         if !unpacked.destination.ends_with('/') {
             unpacked.destination.push('/');
         }
-        self.place(stage, instruction, &unpacked, &Context::of_directory(folder.path()), true, n)
+        let files = Context::of_directory(folder.path());
+        self.place(stage, instruction, &unpacked, &[PathBuf::new()], &files, true, n)
     }
 
-    fn is_tar(&self, path: &Path) -> Result<bool> {
-        let Ok((_, decoder)) = layer::decoder(self.context.open(path)?, self.store.limits()) else {
-            return Ok(false);
-        };
-        Ok(matches!(TarReader::new(decoder, self.store.limits()).next(), Ok(Some(_))))
+    /// Whether a file of the context is one that ADD unpacks.
+    pub(super) fn is_archive(&self, path: &Path) -> Result<bool> {
+        let is_file = self.context.get(path)?.is_some_and(|entry| entry.kind == EntryKind::File);
+        Ok(is_file && self.is_tar(self.context.open(path)?))
+    }
+
+    /// Whether a file is a tar, compressed or not.
+    pub(super) fn is_tar(&self, file: std::fs::File) -> bool {
+        let Ok((_, decoder)) = layer::decoder(file, self.store.limits()) else { return false };
+        matches!(TarReader::new(decoder, self.store.limits()).next(), Ok(Some(_)))
     }
 
     fn copy_files(
@@ -132,23 +144,25 @@ impl Build<'_> {
         files: &dyn Files,
         n: u32,
     ) -> Result<()> {
-        self.place(stage, instruction, args, files, false, n)
-    }
-
-    /// Puts files into the image: from the cache, or as a new layer.
-    fn place(
-        &self,
-        stage: &mut Stage,
-        instruction: &Instruction,
-        args: &CopyArgs,
-        files: &dyn Files,
-        keep_owner: bool,
-        n: u32,
-    ) -> Result<()> {
         let mut sources = Vec::new();
         for source in &args.sources {
             sources.extend(find(files, &self.expand(stage, source)?)?);
         }
+        self.place(stage, instruction, args, &sources, files, false, n)
+    }
+
+    /// Puts the files and directories at these paths into the image: from the cache, or as a new layer.
+    #[expect(clippy::too_many_arguments, reason = "an instruction, what it means, and where it stands")]
+    pub(super) fn place(
+        &self,
+        stage: &mut Stage,
+        instruction: &Instruction,
+        args: &CopyArgs,
+        sources: &[PathBuf],
+        files: &dyn Files,
+        keep_owner: bool,
+        n: u32,
+    ) -> Result<()> {
         let destination = self.expand(stage, &args.destination)?;
         let given = match &args.chown {
             Some(owner) => Some(self.owner(stage, owner)?),
@@ -175,7 +189,7 @@ impl Build<'_> {
         let path = tree.resolve(Path::new(full.trim_start_matches('/')), true)?;
         let time = new_time(self.epoch);
         let mut target = Target { tree, path, is_directory, owner, mode, time, items: Items::new() };
-        for source in &sources {
+        for source in sources {
             target.put(files, source).context(|| format!("{} failed", instruction.name))?;
         }
         let items = target.items;
@@ -188,7 +202,7 @@ impl Build<'_> {
                 trigger.display()
             )));
         }
-        let kind = match sources.as_slice() {
+        let kind = match sources {
             [one]
                 if files
                     .get(&files.resolve(one)?)?
@@ -241,7 +255,7 @@ impl Build<'_> {
     }
 
     /// Expands a word with the stage's environment and arguments.
-    fn expand(&self, stage: &mut Stage, word: &str) -> Result<String> {
+    pub(super) fn expand(&self, stage: &mut Stage, word: &str) -> Result<String> {
         changes(&mut stage.config.config, &mut stage.cmd_set, self.plan.escape, &stage.arguments).expand(word)
     }
 
@@ -264,9 +278,6 @@ fn refuse(instruction: &Instruction, args: &CopyArgs) -> Result<()> {
         ("--link", args.link),
         ("--parents", args.parents),
         ("--exclude", !args.exclude.is_empty()),
-        ("--checksum", args.checksum.is_some()),
-        ("--keep-git-dir", args.keep_git_dir),
-        ("--unpack", args.unpack.is_some()),
         ("with a heredoc", !args.heredocs.is_empty()),
     ];
     match flags.iter().find(|(_, given)| *given) {
@@ -296,7 +307,7 @@ fn clean(path: &str) -> PathBuf {
 }
 
 /// The paths that a source means: itself, or with wildcards all that match, sorted. One without wildcards has to be there.
-fn find(files: &dyn Files, source: &str) -> Result<Vec<PathBuf>> {
+pub(super) fn find(files: &dyn Files, source: &str) -> Result<Vec<PathBuf>> {
     let path = clean(source);
     if !glob::has_wildcards(source) {
         let resolved = files.resolve(&path)?;

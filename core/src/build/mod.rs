@@ -3,9 +3,18 @@
 //! Each step is an image whose parent is the step before (Docker's classic builder); a step that is known for its parent and
 //! inputs is taken from the cache. Knows nothing of who calls.
 
+mod add_remote;
 mod context;
+mod context_tar;
 mod copy;
+mod gathered;
+mod git;
+mod git_command;
+mod git_url;
 mod image_files;
+mod inputs;
+mod memory;
+mod named;
 mod options;
 mod plan;
 mod run;
@@ -32,6 +41,8 @@ use crate::spec;
 use crate::store::{Lease, Store};
 use crate::task::Task;
 use context::Context;
+use inputs::Finder;
+use named::NamedContexts;
 use plan::Plan;
 use stage::Stage;
 
@@ -39,12 +50,12 @@ use stage::Stage;
 struct Build<'a> {
     store: &'a Store,
     /// How base images are pulled.
-    #[expect(dead_code, reason = "read once FROM pulls")]
     registry: &'a RegistryConfig,
     options: &'a BuildOptions,
     task: &'a Task,
     plan: &'a Plan,
     context: &'a Context,
+    named: NamedContexts,
     platform: Platform,
     /// Seconds since 1970 that nothing new is later than, if that was asked.
     epoch: Option<i64>,
@@ -75,8 +86,11 @@ pub fn build(
         None => config::source_date_epoch()?,
     };
     task.check()?;
-    let (context, dockerfile) = Context::open(&options.path, options.dockerfile.as_deref())?;
-    let plan = Plan::make(&dockerfile, options, &platform)?;
+    let named = NamedContexts::new(&options.contexts)?;
+    let finder = Finder { store, registry, task };
+    let time = tar::new_time(epoch);
+    let (context, dockerfile) = finder.open(options, inputs.context, inputs.dockerfile, time)?;
+    let plan = Plan::make(&dockerfile, options, &platform, &named)?;
     let scoped = schedule::scoped(&plan, options.jobs, task)?;
     let build = Build {
         store,
@@ -85,6 +99,7 @@ pub fn build(
         task: scoped.as_ref().unwrap_or(task),
         plan: &plan,
         context: &context,
+        named,
         platform,
         epoch,
         lease: store.lease(),
@@ -162,10 +177,7 @@ impl Build<'_> {
 /// Refuses what is asked for and not built yet.
 fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
     let asked = [
-        ("files", !options.files.is_empty()),
-        ("dockerfile_text", options.dockerfile_text.is_some()),
         ("steps", !options.steps.is_empty()),
-        ("contexts", !options.contexts.is_empty()),
         ("no_cache_stages", !options.no_cache_stages.is_empty()),
         ("pull", options.pull),
         ("auths", !options.auths.is_empty()),
@@ -185,8 +197,6 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
         ("iidfile", options.iidfile.is_some()),
         ("metadata_file", options.metadata_file.is_some()),
         ("jobs", options.jobs.is_some()),
-        ("a stream as context", inputs.context.is_some()),
-        ("a stream as Dockerfile", inputs.dockerfile.is_some()),
         ("a stream as output", inputs.output.is_some()),
     ];
     match asked.iter().find(|(_, asked)| *asked) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::BuildOptions;
+use super::named::NamedContexts;
 use crate::dockerfile::{self, Command, Dockerfile, Instruction, expand};
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform::Platform;
@@ -61,6 +62,8 @@ pub enum Base {
     Stage(usize),
     /// An image of the store.
     Image(String),
+    /// A named context.
+    Context(String),
 }
 
 /// Arguments that every build has, without a value in the Dockerfile (Dockerfile reference, "Automatic platform ARGs").
@@ -84,7 +87,12 @@ pub fn at(instruction: &Instruction) -> impl FnOnce(Error) -> Error + '_ {
 
 impl Plan {
     /// Parses and plans.
-    pub fn make(text: &[u8], options: &BuildOptions, platform: &Platform) -> Result<Plan> {
+    pub fn make(
+        text: &[u8],
+        options: &BuildOptions,
+        platform: &Platform,
+        contexts: &NamedContexts,
+    ) -> Result<Plan> {
         let Dockerfile { escape, meta_args, stages, warnings, .. } = dockerfile::parse(text)?;
         let mut meta_arguments = platform_arguments(platform);
         let mut used_arguments = BTreeSet::new();
@@ -127,16 +135,21 @@ impl Plan {
             }
             let lower = base.to_lowercase();
             let earlier = planned.iter().rposition(|earlier| earlier.name.as_deref() == Some(lower.as_str()));
-            let base = match earlier {
-                Some(number) => Base::Stage(number),
-                None if base == "scratch" => Base::Scratch,
-                None => Base::Image(base),
+            // A context that has a stage's own name stands in its place; one that has its base's name, in the base's.
+            let replaced = stage.name.clone().filter(|name| contexts.has(name));
+            let instructions = if replaced.is_some() { Vec::new() } else { stage.instructions };
+            let base = match (replaced, earlier) {
+                (Some(name), _) => Base::Context(name),
+                (None, Some(number)) => Base::Stage(number),
+                (None, None) if base == "scratch" => Base::Scratch,
+                (None, None) if contexts.has(&base) => Base::Context(base),
+                (None, None) => Base::Image(base),
             };
             planned.push(PlannedStage {
                 name: stage.name,
                 base,
                 from: stage.from,
-                instructions: stage.instructions,
+                instructions,
                 needed: false,
                 sources: Vec::new(),
                 first_step: 0,

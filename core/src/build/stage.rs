@@ -41,7 +41,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    fn scratch(platform: &crate::platform::Platform) -> Self {
+    /// An image of nothing.
+    pub fn scratch(platform: &crate::platform::Platform) -> Self {
         Stage {
             image: None,
             config: ImageConfig::new(platform),
@@ -146,6 +147,7 @@ impl Build<'_> {
                 None => Stage::scratch(&self.platform),
             },
             Base::Image(name) => self.open_image(name).map_err(at(from))?,
+            Base::Context(name) => self.start_from_context(planned, name, n).map_err(at(from))?,
         };
         let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();
         self.task.emit(&Event::StepDone { n, image })?;
