@@ -156,6 +156,11 @@ pub fn proxies(given: Option<&str>) -> Proxies {
     }
 }
 
+/// Whether the environment says how git calls SSH (`GIT_SSH_COMMAND`, `GIT_SSH`).
+pub fn git_calls_ssh() -> bool {
+    variable("GIT_SSH_COMMAND").is_some() || variable("GIT_SSH").is_some()
+}
+
 /// Where credentials are kept.
 #[derive(Clone, Debug)]
 pub struct CredentialFiles {

@@ -6,6 +6,7 @@ use super::context::Files;
 use super::copy_key::Keys;
 use super::explain::Inputs;
 use super::image_files::ImageFiles;
+use super::named::Opened;
 use super::plan::find_stage;
 use super::sources::{Inline, Source, find};
 use super::stage::{Stage, StepLayer};
@@ -27,10 +28,6 @@ fn failed(message: String) -> Error {
     Error::new(ErrorKind::BuildFailed, message)
 }
 
-fn unsupported(what: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("{what} is not supported yet"))
-}
-
 impl Build<'_> {
     /// COPY, from the context, a stage or an image, or of what the Dockerfile itself has.
     pub(super) fn copy(
@@ -40,6 +37,7 @@ impl Build<'_> {
         args: &CopyArgs,
         n: u32,
     ) -> Result<()> {
+        self.refuse_remote(stage, args)?;
         let inline = self.inline(stage, args)?;
         let Some(from) = &args.from else {
             let mut sources = self.find(stage, args, self.context, false)?;
@@ -51,7 +49,18 @@ impl Build<'_> {
                 Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
                 None => return Err(failed(format!("stage {from} is empty"))),
             },
-            None => self.open_image(from, &self.plan.stages[stage.number].platform)?,
+            None => {
+                let platform = &self.plan.stages[stage.number].platform;
+                match self.named_context(from, platform)? {
+                    Some(Opened::Files(context)) => {
+                        let mut sources = self.find(stage, args, context, false)?;
+                        sources.extend(inline.sources());
+                        return self.place(stage, instruction, args, &sources, n);
+                    }
+                    Some(Opened::Image(image)) => self.open_image(image, platform)?,
+                    None => self.open_image(from, platform)?,
+                }
+            }
         };
         let lease = self.store.lease();
         let snapshots = image.snapshots(self.store, &lease, self.task)?;
@@ -69,15 +78,8 @@ impl Build<'_> {
         args: &CopyArgs,
         n: u32,
     ) -> Result<()> {
-        if args.checksum.is_some() || args.keep_git_dir {
-            let flag = if args.keep_git_dir { "--keep-git-dir" } else { "--checksum" };
-            return Err(unsupported(&format!("ADD {flag}")));
-        }
-        for source in &args.sources {
-            let source = self.expand(stage, source)?;
-            if source.contains("://") || source.starts_with("git@") {
-                return Err(unsupported("ADD of a URL"));
-            }
+        if let Some(remote) = self.remote_sources(stage, args)? {
+            return self.add_remote(stage, instruction, args, remote, n);
         }
         let inline = self.inline(stage, args)?;
         let mut sources = self.find(stage, args, self.context, false)?;
@@ -92,7 +94,7 @@ impl Build<'_> {
     }
 
     /// What the words of an instruction mean among these files.
-    fn find<'f>(
+    pub(super) fn find<'f>(
         &self,
         stage: &mut Stage,
         args: &CopyArgs,
@@ -107,7 +109,7 @@ impl Build<'_> {
     }
 
     /// The heredocs of an instruction as files.
-    fn inline(&self, stage: &mut Stage, args: &CopyArgs) -> Result<Inline> {
+    pub(super) fn inline(&self, stage: &mut Stage, args: &CopyArgs) -> Result<Inline> {
         let mut inline = Inline::default();
         for heredoc in &args.heredocs {
             let content = match heredoc.expand {
@@ -129,7 +131,7 @@ impl Build<'_> {
     }
 
     /// Puts sources into the image: from the cache, or as a new layer.
-    fn place(
+    pub(super) fn place(
         &self,
         stage: &mut Stage,
         instruction: &Instruction,
@@ -308,7 +310,7 @@ impl Build<'_> {
     }
 
     /// Expands a word with the stage's environment and arguments.
-    fn expand(&self, stage: &mut Stage, word: &str) -> Result<String> {
+    pub(super) fn expand(&self, stage: &mut Stage, word: &str) -> Result<String> {
         changes(&mut stage.config.config, &mut stage.cmd_set, self.plan.escape, &stage.arguments).expand(word)
     }
 

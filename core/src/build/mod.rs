@@ -3,16 +3,25 @@
 //! Each step is an image whose parent is the step before (Docker's classic builder); a step that is known for its parent and
 //! inputs is taken from the cache. Knows nothing of who calls.
 
+mod add_remote;
 mod base;
 mod check;
 mod chmod;
 mod context;
+mod context_tar;
 mod copy;
 mod copy_key;
 mod digests;
 mod explain;
+mod fetched;
+mod git;
+mod git_command;
+mod git_url;
 mod image_files;
+mod inputs;
+mod memory;
 mod mount_files;
+mod named;
 mod options;
 mod plan;
 mod run;
@@ -51,6 +60,8 @@ use crate::task::Task;
 use base::Bases;
 use context::Context;
 use digests::Digests;
+use inputs::Finder;
+use named::NamedContexts;
 use plan::Plan;
 use run_settings::RunSettings;
 use shared_cache::SharedCache;
@@ -65,6 +76,7 @@ struct Build<'a> {
     task: &'a Task,
     plan: &'a Plan,
     context: &'a Context,
+    named: NamedContexts,
     /// Seconds since 1970 that nothing new is later than, if that was asked.
     epoch: Option<i64>,
     /// Keeps every image of the build from being pruned until it is done.
@@ -106,16 +118,20 @@ pub fn build(
         [] => None,
         steps => Some(dockerfile::from_steps(steps)?.into_bytes()),
     };
-    // Steps are in no file.
-    let file = steps.is_none().then(|| {
+    // Steps and texts are in no file.
+    let given = steps.is_some() || options.dockerfile_text.is_some() || inputs.dockerfile.is_some();
+    let file = (!given).then(|| {
         options.dockerfile.as_ref().map_or_else(|| "Dockerfile".to_owned(), |path| path.display().to_string())
     });
-    let named = |error: Error| match &file {
+    let placed = |error: Error| match &file {
         Some(file) if error.field("line").is_some() => error.with("file", file.as_str()),
         _ => error,
     };
-    let (context, dockerfile) = Context::open(&options.path, options.dockerfile.as_deref(), steps)?;
-    let plan = Plan::make(&dockerfile, options, &platform).map_err(named)?;
+    let named = NamedContexts::new(&options.contexts)?;
+    let finder = Finder { store, registry, task };
+    let time = tar::new_time(epoch);
+    let (context, text) = finder.open(options, inputs.context, inputs.dockerfile, time)?;
+    let plan = Plan::make(steps.as_deref().unwrap_or(&text), options, &platform, &named).map_err(placed)?;
     let scoped = schedule::scoped(&plan, options.jobs, task)?;
     let mut build = Build {
         store,
@@ -124,6 +140,7 @@ pub fn build(
         task: scoped.as_ref().unwrap_or(task),
         plan: &plan,
         context: &context,
+        named,
         epoch,
         lease: store.lease(),
         runs: RunSettings::new(options)?,
@@ -140,7 +157,7 @@ pub fn build(
         done: plan.stages.iter().map(|_| OnceLock::new()).collect(),
     };
     build.open_shared_cache(&platform)?;
-    let stage = build.run_stages(task).map_err(named)?;
+    let stage = build.run_stages(task).map_err(placed)?;
     let (id, manifest) = build.finish_image(&stage)?;
     let unused: Vec<String> = build.unused().iter().cloned().collect();
     if !unused.is_empty() {
@@ -242,16 +259,11 @@ impl Build<'_> {
 /// Refuses what is asked for and not built yet.
 fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
     let asked = [
-        ("files", !options.files.is_empty()),
-        ("dockerfile_text", options.dockerfile_text.is_some()),
-        ("contexts", !options.contexts.is_empty()),
         ("platforms", !options.platforms.is_empty()),
         ("squash", options.squash),
         ("outputs", !options.outputs.is_empty()),
         ("iidfile", options.iidfile.is_some()),
         ("metadata_file", options.metadata_file.is_some()),
-        ("a stream as context", inputs.context.is_some()),
-        ("a stream as Dockerfile", inputs.dockerfile.is_some()),
         ("a stream as output", inputs.output.is_some()),
     ];
     if !options.steps.is_empty() && (options.dockerfile.is_some() || options.dockerfile_text.is_some()) {

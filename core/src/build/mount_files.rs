@@ -5,9 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Build;
-use super::context::Files;
+use super::context::{Context, Files};
 use super::copy_key::items_key;
 use super::image_files::ImageFiles;
+use super::named::Opened;
 use super::plan::find_stage;
 use super::sources::{clean, has_children};
 use super::stage::Stage;
@@ -21,6 +22,8 @@ use crate::store::Lease;
 pub enum MountFiles<'f> {
     /// Of the context; theirs is root, whoever owns them on the disk (as BuildKit has it).
     Context {
+        /// The context.
+        files: &'f Context,
         /// The source, links followed.
         path: PathBuf,
         /// The source itself.
@@ -46,51 +49,58 @@ fn not_found(source: &Path, place: &str) -> Error {
     Error::new(ErrorKind::BuildFailed, message)
 }
 
-impl<'f> Build<'f> {
+impl Build<'_> {
     /// Finds the files of a mount of a step of this stage.
     pub(super) fn mount_files(
         &self,
         stage: usize,
         from: Option<&str>,
         source: Option<&str>,
-    ) -> Result<MountFiles<'f>> {
+    ) -> Result<MountFiles<'_>> {
         let source = clean(source.unwrap_or("/"));
-        let Some(from) = from else { return self.context_files(&source) };
+        let Some(from) = from else { return context_files(self.context, &source) };
         let mut image = match find_stage(&self.plan.stages[..stage], from) {
             Some(number) => match self.finished(number)?.image {
                 Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
                 None => return Err(Error::new(ErrorKind::BuildFailed, format!("stage {from} is empty"))),
             },
-            None => self.open_image(from, &self.plan.stages[stage].platform)?,
+            None => {
+                let platform = &self.plan.stages[stage].platform;
+                match self.named_context(from, platform)? {
+                    Some(Opened::Files(context)) => return context_files(context, &source),
+                    Some(Opened::Image(image)) => self.open_image(image, platform)?,
+                    None => self.open_image(from, platform)?,
+                }
+            }
         };
         let files = ImageFiles { tree: image.tree(self.store)?, snapshots: Vec::new() };
         let path = files.resolve(&source)?;
         let entry = files.get(&path)?.ok_or_else(|| not_found(&source, from))?;
         Ok(MountFiles::Image { image: Box::new(image), path, entry })
     }
+}
 
-    fn context_files(&self, source: &Path) -> Result<MountFiles<'f>> {
-        let files = self.context;
-        let path = files.resolve(source)?;
-        let missing = || not_found(source, "the build context (or excluded by .dockerignore)");
-        let entry = files.get(&path)?.ok_or_else(missing)?;
-        let mut items = Items::new();
-        let mut whole = match entry.kind {
-            EntryKind::Directory => collect(files, &path, PathBuf::new(), Some((0, 0)), &mut items)?,
-            _ => {
-                let name = path.file_name().map(PathBuf::from).unwrap_or_default();
-                let whole = collect(files, &path, name, Some((0, 0)), &mut items)?;
-                if items.is_empty() {
-                    return Err(missing());
-                }
-                whole
+/// The files of a context.
+fn context_files<'f>(files: &'f Context, source: &Path) -> Result<MountFiles<'f>> {
+    let path = files.resolve(source)?;
+    let missing = || not_found(source, "the build context (or excluded by .dockerignore)");
+    let entry = files.get(&path)?.ok_or_else(missing)?;
+    let mut items = Items::new();
+    let mut whole = match entry.kind {
+        EntryKind::Directory => collect(files, &path, PathBuf::new(), Some((0, 0)), &mut items)?,
+        _ => {
+            let name = path.file_name().map(PathBuf::from).unwrap_or_default();
+            let whole = collect(files, &path, name, Some((0, 0)), &mut items)?;
+            if items.is_empty() {
+                return Err(missing());
             }
-        };
-        if entry.kind == EntryKind::Directory {
-            whole = whole && on_one_device(files, &path, &items)?;
+            whole
         }
-        Ok(MountFiles::Context { path, entry, items, whole })
+    };
+    if entry.kind == EntryKind::Directory {
+        whole = whole && on_one_device(files, &path, &items)?;
     }
+    Ok(MountFiles::Context { files, path, entry, items, whole })
 }
 
 /// Adds a file or tree to the items. Returns whether all of it went in, and just as it is.

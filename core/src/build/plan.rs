@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::BuildOptions;
+use super::named::NamedContexts;
 use crate::dockerfile::{
     self, Check, Command, Dockerfile, Flags, Instruction, Warning, did_you_mean, expand, lint,
 };
@@ -69,6 +70,8 @@ pub enum Base {
     Stage(usize),
     /// An image of the store.
     Image(String),
+    /// A named context.
+    Context(String),
 }
 
 /// The build argument that stands in for `# check=`, as in BuildKit.
@@ -98,7 +101,12 @@ pub fn at(instruction: &Instruction) -> impl FnOnce(Error) -> Error + '_ {
 
 impl Plan {
     /// Parses and plans.
-    pub fn make(text: &[u8], options: &BuildOptions, platform: &Platform) -> Result<Plan> {
+    pub fn make(
+        text: &[u8],
+        options: &BuildOptions,
+        platform: &Platform,
+        contexts: &NamedContexts,
+    ) -> Result<Plan> {
         let parsed = dockerfile::parse(text)?;
         let mut used_arguments = BTreeSet::new();
         let check = match options.buildargs.get(CHECK_ARGUMENT) {
@@ -144,10 +152,15 @@ impl Plan {
             };
             let lower = base.to_lowercase();
             let earlier = planned.iter().rposition(|earlier| earlier.name.as_deref() == Some(lower.as_str()));
-            let base = match earlier {
-                Some(number) => Base::Stage(number),
-                None if base == "scratch" => Base::Scratch,
-                None => Base::Image(base),
+            // A context that has a stage's own name stands in its place; one that has its base's name, in the base's.
+            let replaced = stage.name.clone().filter(|name| contexts.has(name));
+            let instructions = if replaced.is_some() { Vec::new() } else { stage.instructions };
+            let base = match (replaced, earlier) {
+                (Some(name), _) => Base::Context(name),
+                (None, Some(number)) => Base::Stage(number),
+                (None, None) if base == "scratch" => Base::Scratch,
+                (None, None) if contexts.has(&base) => Base::Context(base),
+                (None, None) => Base::Image(base),
             };
             let platform = match (wanted.as_str(), &base) {
                 ("", Base::Stage(number)) => planned[*number].platform.clone(),
@@ -161,7 +174,7 @@ impl Plan {
                 base,
                 platform,
                 from: stage.from,
-                instructions: stage.instructions,
+                instructions,
                 needed: false,
                 ignores_cache: options.no_cache,
                 sources: Vec::new(),

@@ -97,7 +97,7 @@ impl RunCommand<'_> {
     }
 }
 
-impl<'f> Build<'f> {
+impl Build<'_> {
     /// RUN: from the cache, or executed.
     pub(super) fn run(&self, stage: &mut Stage, instruction: &Instruction, n: u32) -> Result<()> {
         let mut command = self.command(stage, instruction)?;
@@ -155,7 +155,7 @@ impl<'f> Build<'f> {
         self.task.emit(&Event::ContainerRemoved { n, container })
     }
 
-    fn command(&self, stage: &mut Stage, instruction: &Instruction) -> Result<RunCommand<'f>> {
+    fn command(&self, stage: &mut Stage, instruction: &Instruction) -> Result<RunCommand<'_>> {
         let Command::Run { mounts, network, security, devices, .. } = &instruction.command else {
             return Err(Error::new(ErrorKind::Internal, "not a RUN"));
         };

@@ -48,9 +48,9 @@ fn failed(message: String) -> Error {
     Error::new(ErrorKind::BuildFailed, message)
 }
 
-impl<'f> Build<'f> {
+impl Build<'_> {
     /// Reads the mounts of a step and finds their files.
-    pub(super) fn run_mounts(&self, stage: &mut Stage, values: &[String]) -> Result<RunMounts<'f>> {
+    pub(super) fn run_mounts(&self, stage: &mut Stage, values: &[String]) -> Result<RunMounts<'_>> {
         let mut asked = Vec::new();
         let mut agents = 0;
         for value in values {
@@ -229,8 +229,8 @@ impl Asked<'_> {
     ) -> Result<Option<MountSource>> {
         let writable = !self.options.read_only;
         let Some(files) = &mut self.files else { return Ok(None) };
-        if let MountFiles::Context { path, entry, whole: true, .. } = files
-            && let Some(on_disk) = super::context::Files::on_disk(build.context, &*path)
+        if let MountFiles::Context { files: context, path, entry, whole: true, .. } = files
+            && let Some(on_disk) = super::context::Files::on_disk(*context, &*path)
         {
             if !writable {
                 return Ok(Some(MountSource::Bind(on_disk)));

@@ -27,7 +27,13 @@ pub struct Source<'f> {
     pub is_archive: bool,
 }
 
-impl Source<'_> {
+impl<'f> Source<'f> {
+    /// All that there is.
+    pub fn all_of(files: &'f dyn Files) -> Self {
+        let path = PathBuf::new();
+        Source { files, path, below: None, keeps_owner: false, is_archive: false }
+    }
+
     /// What it is, its own link followed; `None` when it has gone.
     pub fn entry(&self) -> Result<Option<(PathBuf, Entry)>> {
         let path = if self.below.is_some() { self.path.clone() } else { self.files.resolve(&self.path)? };

@@ -54,7 +54,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    fn scratch(platform: &crate::platform::Platform) -> Self {
+    /// An image of nothing.
+    pub fn scratch(platform: &crate::platform::Platform) -> Self {
         Stage {
             image: None,
             config: ImageConfig::new(platform),
@@ -169,6 +170,7 @@ impl Build<'_> {
                 stage
             }
             Base::Image(name) => self.open_image(name, &planned.platform).map_err(at(from))?,
+            Base::Context(name) => self.start_from_context(planned, name, number).map_err(at(from))?,
         };
         let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();
         self.task.emit(&Event::StepDone { n, image })?;

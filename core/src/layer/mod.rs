@@ -29,7 +29,7 @@ pub use diff::diff_overlay;
 pub use entry::{Entry, EntryKind, Timestamp};
 pub use overlay::apply_overlay;
 pub use pipe::{Sender, beside};
-pub use read::TarReader;
+pub use read::{TarReader, begins_tar};
 pub use stubs::remove_stubs;
 pub use tarout::TarWriter;
 pub use toc::{Toc, scan};

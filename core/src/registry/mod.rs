@@ -7,6 +7,7 @@ mod copy;
 mod credentials;
 mod download;
 mod failure;
+mod fetch;
 mod helper;
 mod hosts;
 mod http;
@@ -24,6 +25,7 @@ mod tags;
 mod tls;
 mod upload;
 
+pub use fetch::{Fetched, FileHead, shown_url};
 pub use options::{
     Auth, CopyOptions, CopyReport, LoginOptions, LoginReport, LogoutReport, ManifestOptions, ManifestReport,
     PingReport, PullOptions, PulledImage, PushOptions, PushedImage, ReferrersOptions, RegistryOptions,
@@ -50,6 +52,22 @@ fn connected<T: Send>(
 ) -> Result<T> {
     task.check()?;
     runtime::run(task, |runtime| work(&Http::new(runtime, config)))
+}
+
+/// Fetches a file of at most `limit` bytes from an HTTP or HTTPS URL into `into`, which is empty. `wanted` hears what the server
+/// says of it before its bytes come; when it does not want them the result is `None`.
+///
+/// Redirects are followed, but never from HTTPS to HTTP. What breaks off or may pass is tried again from the beginning. An answer of failure is
+/// `not_found`, `unauthorized`, `denied`, `rate_limited`, `invalid_argument` or `network`, with `status` and `host`.
+pub fn fetch(
+    config: &RegistryConfig,
+    url: &str,
+    into: &mut std::fs::File,
+    limit: u64,
+    wanted: impl FnMut(&FileHead) -> Result<bool> + Send,
+    task: &Task,
+) -> Result<Option<Fetched>> {
+    connected(config, task, |http| fetch::fetch(http, url, into, limit, wanted))
 }
 
 /// Pulls a name, or every tag of a repository. Atomic for each name.
