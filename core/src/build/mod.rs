@@ -7,9 +7,12 @@ mod context;
 mod copy;
 mod image_files;
 mod options;
+mod output;
 mod plan;
+mod platforms;
 mod run;
 mod schedule;
+mod squash;
 mod stage;
 mod steps;
 mod tar;
@@ -24,14 +27,17 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::config::{self, RegistryConfig};
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::fs::AtomicFile;
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec;
 use crate::store::{Lease, Store};
 use crate::task::Task;
 use context::Context;
+use output::{Made, Outputs};
 use plan::Plan;
 use stage::Stage;
 
@@ -66,70 +72,99 @@ pub fn build(
 ) -> Result<BuildResult> {
     refuse(options, &inputs)?;
     let tags = options.tags.iter().map(|tag| Reference::for_tagging(tag)).collect::<Result<Vec<_>>>()?;
-    let platform = match &options.platform {
-        Some(platform) => platform.parse()?,
-        None => Platform::host(),
-    };
+    let platforms = platforms::wanted(options)?;
+    let mut outputs = Outputs::open(options, inputs.output, platforms.len())?;
     let epoch = match options.source_date_epoch {
         Some(epoch) => Some(epoch),
         None => config::source_date_epoch()?,
     };
     task.check()?;
     let (context, dockerfile) = Context::open(&options.path, options.dockerfile.as_deref())?;
-    let plan = Plan::make(&dockerfile, options, &platform)?;
-    let scoped = schedule::scoped(&plan, options.jobs, task)?;
-    let build = Build {
-        store,
-        registry,
-        options,
-        task: scoped.as_ref().unwrap_or(task),
-        plan: &plan,
-        context: &context,
-        platform,
-        epoch,
-        lease: store.lease(),
-        unused: options
-            .buildargs
-            .keys()
-            .filter(|name| !plan.used_arguments.contains(*name))
-            .cloned()
-            .collect::<BTreeSet<_>>()
-            .into(),
-        done: plan.stages.iter().map(|_| OnceLock::new()).collect(),
+    let plans = platforms::plans(&dockerfile, options, &platforms)?;
+    let scoped = plans.iter().map(|plan| schedule::scoped(plan, options.jobs, task));
+    let scoped = scoped.collect::<Result<Vec<_>>>()?;
+    // Each keeps its images until all is done.
+    let builds: Vec<Build<'_>> = platforms
+        .into_iter()
+        .zip(plans.iter().zip(&scoped))
+        .map(|(platform, (plan, scoped))| Build {
+            store,
+            registry,
+            options,
+            task: scoped.as_ref().unwrap_or(task),
+            plan,
+            context: &context,
+            platform,
+            epoch,
+            lease: store.lease(),
+            unused: options
+                .buildargs
+                .keys()
+                .filter(|name| !plan.used_arguments.contains(*name))
+                .cloned()
+                .collect::<BTreeSet<_>>()
+                .into(),
+            done: plan.stages.iter().map(|_| OnceLock::new()).collect(),
+        })
+        .collect();
+    let made = builds.iter().map(|build| build.make(task)).collect::<Result<Vec<_>>>()?;
+    let Some(local) = platforms::local(&made) else {
+        return Err(Error::new(ErrorKind::Internal, "a build for no platform"));
     };
-    let stage = build.run_stages(task)?;
-    let (id, manifest) = stage.image.ok_or_else(|| {
-        Error::new(ErrorKind::BuildFailed, "No image was generated. Is your Dockerfile empty?")
-    })?;
-    let unused: Vec<String> = build.unused().iter().cloned().collect();
-    if !unused.is_empty() {
-        let message = format!("One or more build-args [{}] were not consumed", unused.join(" "));
-        task.emit(&Event::Warning { message, line: 0 })?;
-    }
+    warn_of_unused(&builds, task)?;
     task.check()?;
-    store.db().write(|db| {
-        for tag in &tags {
-            store.set_name(db, tag, id, manifest, None)?;
-        }
-        Ok(())
-    })?;
-    task.announce(&Event::Built { id: id.to_string() });
+    let index = platforms::index(&made)?;
+    let digest = index.as_deref().map_or(local.manifest, Digest::of);
+    outputs.write(store, &made, index.as_deref(), &tags, task)?;
+    let files = outputs.tell(&made, index.as_deref(), &tags)?;
+    let tags = if outputs.image { tags } else { Vec::new() };
+    task.check()?;
+    output::set_names(store, &made, index, &tags)?;
+    files.into_iter().try_for_each(AtomicFile::place)?;
+    task.announce(&Event::Built { id: local.id.to_string() });
     let tags: Vec<String> = tags.iter().map(Reference::to_string).collect();
     for name in &tags {
         task.announce(&Event::Tagged { name: name.clone() });
     }
-    let image =
-        BuiltImage { platform: build.platform.to_string(), id: id.to_string(), digest: manifest.to_string() };
-    Ok(BuildResult { id: id.to_string(), tags, digest: manifest.to_string(), images: vec![image] })
+    let images = made.iter().map(|made| BuiltImage {
+        platform: made.platform.to_string(),
+        id: made.id.to_string(),
+        digest: made.manifest.to_string(),
+    });
+    Ok(BuildResult { id: local.id.to_string(), tags, digest: digest.to_string(), images: images.collect() })
+}
+
+/// Tells of build arguments that no ARG took, for whatever platform.
+fn warn_of_unused(builds: &[Build<'_>], task: &Task) -> Result<()> {
+    let unused = builds.iter().map(|build| build.unused().clone());
+    let unused = unused.reduce(|all, one| &all & &one).unwrap_or_default();
+    if unused.is_empty() {
+        return Ok(());
+    }
+    let unused: Vec<String> = unused.into_iter().collect();
+    let message = format!("One or more build-args [{}] were not consumed", unused.join(" "));
+    task.emit(&Event::Warning { message, line: 0 })
 }
 
 impl Build<'_> {
+    /// Builds all that the target needs, and gives its image.
+    fn make(&self, caller: &Task) -> Result<Made> {
+        let stage = self.run_stages(caller)?;
+        let (id, manifest) = stage.image.ok_or_else(|| {
+            Error::new(ErrorKind::BuildFailed, "No image was generated. Is your Dockerfile empty?")
+        })?;
+        let squashed = if self.options.squash { self.squash(&stage, caller)? } else { None };
+        let (id, manifest, layers) = squashed.unwrap_or_else(|| (id, manifest, stage.layers.clone()));
+        let size = self.store.blob(manifest)?.size;
+        Ok(Made { platform: self.platform.clone(), id, manifest, size, layers })
+    }
+
     /// Tells the warnings and the ARGs before the first FROM.
     fn tell_beginning(&self) -> Result<()> {
         for (line, warning) in &self.plan.warnings {
             self.task.emit(&Event::Warning { message: warning.clone(), line: *line })?;
         }
-        for (argument, n) in self.plan.meta_steps.iter().zip(1..) {
+        for (argument, n) in self.plan.meta_steps.iter().zip(self.plan.before + 1..) {
             self.task.emit(&Event::StepStarted {
                 n,
                 total: self.plan.total,
@@ -170,7 +205,6 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
         ("pull", options.pull),
         ("auths", !options.auths.is_empty()),
         ("allow", !options.allow.is_empty()),
-        ("platforms", !options.platforms.is_empty()),
         ("secrets", !options.secrets.is_empty()),
         ("ssh", !options.ssh.is_empty()),
         ("memory", options.memory.is_some()),
@@ -180,14 +214,9 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
         ("extra_hosts", !options.extra_hosts.is_empty()),
         ("cache_from", !options.cache_from.is_empty()),
         ("cache_to", !options.cache_to.is_empty()),
-        ("squash", options.squash),
-        ("outputs", !options.outputs.is_empty()),
-        ("iidfile", options.iidfile.is_some()),
-        ("metadata_file", options.metadata_file.is_some()),
         ("jobs", options.jobs.is_some()),
         ("a stream as context", inputs.context.is_some()),
         ("a stream as Dockerfile", inputs.dockerfile.is_some()),
-        ("a stream as output", inputs.output.is_some()),
     ];
     match asked.iter().find(|(_, asked)| *asked) {
         Some((what, _)) => Err(Error::new(ErrorKind::Unsupported, format!("{what} is not supported yet"))),
@@ -196,6 +225,6 @@ fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
 }
 
 /// The key of a step in the cache: everything that decides what it makes.
-fn cache_key(parts: &impl serde::Serialize) -> Result<crate::digest::Digest> {
-    Ok(crate::digest::Digest::of(&spec::to_bytes(parts)?))
+fn cache_key(parts: &impl serde::Serialize) -> Result<Digest> {
+    Ok(Digest::of(&spec::to_bytes(parts)?))
 }

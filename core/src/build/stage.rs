@@ -20,6 +20,15 @@ const MAX_LAYERS: usize = 125;
 /// What an image's config says of the container that made it: not true of what is built on it.
 const OF_THE_CONTAINER: [&str; 5] = ["container", "container_config", "docker_version", "id", "parent"];
 
+/// The image that a stage, or the first of those it starts from, was begun with.
+#[derive(Clone, Debug, Default)]
+pub struct StageBase {
+    /// Its ID; none of scratch.
+    pub image: Option<Digest>,
+    /// How many layers it has.
+    pub layers: usize,
+}
+
 /// A stage that is being built, or is done.
 pub struct Stage {
     /// The image of the last step, with its manifest; none while it is scratch.
@@ -36,6 +45,8 @@ pub struct Stage {
     pub cmd_set: bool,
     /// Its number in the plan.
     pub number: usize,
+    /// What of it no step of the build made.
+    pub base: StageBase,
     tree: Tree,
     in_tree: usize,
 }
@@ -50,6 +61,7 @@ impl Stage {
             arguments: BTreeMap::new(),
             cmd_set: false,
             number: 0,
+            base: StageBase::default(),
             tree: Tree::default(),
             in_tree: 0,
         }
@@ -60,6 +72,7 @@ impl Stage {
         let layers = store.db().read(|db| store.layers(db, manifest))?;
         let parsed: Manifest = spec::parse(&store.document(manifest)?, &format!("manifest {manifest}"))?;
         Ok(Stage {
+            base: StageBase { image: Some(id), layers: layers.len() },
             image: Some((id, manifest)),
             config: store.config(id)?,
             descriptors: parsed
@@ -141,10 +154,15 @@ impl Build<'_> {
         })?;
         let mut stage = match &planned.base {
             Base::Scratch => Stage::scratch(&self.platform),
-            Base::Stage(number) => match self.finished(*number)?.image {
-                Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
-                None => Stage::scratch(&self.platform),
-            },
+            Base::Stage(number) => {
+                let earlier = self.finished(*number)?;
+                match earlier.image {
+                    Some((id, manifest)) => {
+                        Stage { base: earlier.base.clone(), ..Stage::open(self.store, id, manifest)? }
+                    }
+                    None => Stage::scratch(&self.platform),
+                }
+            }
             Base::Image(name) => self.open_image(name).map_err(at(from))?,
         };
         let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();

@@ -31,7 +31,7 @@ pub use pipe::{Sender, beside};
 pub use read::TarReader;
 pub use tarout::TarWriter;
 pub use toc::{Toc, scan};
-pub use tree::Tree;
+pub use tree::{Node, Tree};
 pub use writer::LayerWriter;
 
 #[cfg(test)]
