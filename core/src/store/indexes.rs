@@ -122,7 +122,7 @@ impl Store {
 
     /// Whether a name leads to an index with this image: that of another platform, which has no name of its own.
     pub(super) fn is_listed_by_index(&self, db: &Connection, image: Digest) -> Result<bool> {
-        let sql = "SELECT count(*) FROM images JOIN index_blobs ON index_blobs.digest = manifest
+        let sql = "SELECT count(*) FROM images JOIN index_blobs ON index_blobs.digest = images.manifest
                    JOIN names ON names.via = index_blobs.via WHERE images.id = ?";
         Ok(db.number(sql, [image])? > 0)
     }

@@ -55,6 +55,11 @@ impl Args {
         Ok(serde_json::from_value(value)?)
     }
 
+    /// One that may be left out.
+    fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Failure> {
+        Ok(self.0.remove(name).map(serde_json::from_value).transpose()?)
+    }
+
     fn options<T: DeserializeOwned>(self) -> Result<T, Failure> {
         Ok(serde_json::from_value(Value::Object(self.0))?)
     }
@@ -107,7 +112,11 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
             Ok(json!(engine.images_remove(&image, &args.options()?)?))
         }
         "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
-        "images_build" => Ok(json!(engine.images_build(&args.options()?, BuildInputs::default(), task)?)),
+        "images_build" => {
+            let output = args.take_optional::<Place>("output_stream")?.map(Place::target).transpose()?;
+            let inputs = BuildInputs { output, ..BuildInputs::default() };
+            Ok(json!(engine.images_build(&args.options()?, inputs, task)?))
+        }
         "images_pull" => {
             let name: String = args.take("name")?;
             let pulled = engine.images_pull(&name, &args.options()?, task)?;
