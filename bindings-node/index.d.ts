@@ -94,7 +94,7 @@ export interface Progress {
 export type Event =
   | {
       event: 'layer';
-      operation: 'import' | 'load' | 'save' | 'unpack' | 'pull' | 'push' | 'copy' | 'compress';
+      operation: 'import' | 'load' | 'save' | 'unpack' | 'export' | 'pull' | 'push' | 'copy' | 'compress';
       /** Digest, DiffID, or the file's name inside an archive while nothing better is known. */
       id: string;
       state: 'started' | 'progress' | 'done' | 'exists' | 'mounted';

@@ -26,6 +26,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// No limits: for what was written here.
+    pub fn none() -> Self {
+        Limits { entries: u64::MAX, layer_size: u64::MAX, ratio: u64::MAX, path_length: usize::MAX }
+    }
+}
+
 /// How registries are reached. What is left out has Docker's meaning. `Debug` leaves out addresses, which may hold passwords.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -314,7 +314,7 @@ class LayerEvent(TypedDict):
     """A layer is on its way; `total` is 0 where it cannot be known."""
 
     event: Literal["layer"]
-    operation: Literal["import", "load", "save", "unpack", "pull", "push", "copy", "compress"]
+    operation: Literal["import", "load", "save", "unpack", "export", "pull", "push", "copy", "compress"]
     id: str
     state: Literal["started", "progress", "done", "exists", "mounted"]
     bytes: int

@@ -81,9 +81,6 @@ fn build(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
             return Err(error.into());
         }
     };
-    if let Some(path) = words.path("iidfile") {
-        write_id(&path, &built.id)?;
-    }
     if quiet {
         output::line(&built.id)?;
     }
@@ -130,6 +127,7 @@ fn options(syntax: &Syntax, words: &Words) -> Outcome<BuildOptions> {
         network,
         platform: words.text("platform")?,
         compression: compression(syntax, words)?.unwrap_or_default(),
+        iidfile: words.path("iidfile"),
         ..BuildOptions::default()
     })
 }
@@ -168,11 +166,6 @@ fn labels(labels: Vec<String>) -> BTreeMap<String, String> {
         None => (label, String::new()),
     };
     labels.into_iter().map(pair).collect()
-}
-
-#[allow(clippy::disallowed_methods)] // the user's own file, outside of the store
-fn write_id(path: &Path, id: &str) -> Outcome {
-    std::fs::write(path, id).map_err(|error| Failure::Message(format!("{}: {error}", path.display())))
 }
 
 /// Turns events into Docker's classic output.

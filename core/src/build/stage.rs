@@ -29,6 +29,15 @@ pub enum StepLayer {
     Known(Descriptor, Digest),
 }
 
+/// The image that a stage, or the first of those it starts from, was begun with.
+#[derive(Clone, Debug, Default)]
+pub struct StageBase {
+    /// Its ID; none of scratch.
+    pub image: Option<Digest>,
+    /// How many layers it has.
+    pub layers: usize,
+}
+
 /// A stage that is being built, or is done.
 pub struct Stage {
     /// The image of the last step, with its manifest; none while it is scratch.
@@ -49,6 +58,8 @@ pub struct Stage {
     pub inputs: Option<StepInputs>,
     /// Its number in the plan.
     pub number: usize,
+    /// What of it no step of the build made.
+    pub base: StageBase,
     tree: Tree,
     in_tree: usize,
 }
@@ -66,6 +77,7 @@ impl Stage {
             number: 0,
             made: false,
             inputs: None,
+            base: StageBase::default(),
             tree: Tree::default(),
             in_tree: 0,
         }
@@ -76,6 +88,7 @@ impl Stage {
         let layers = store.db().read(|db| store.layers(db, manifest))?;
         let parsed: Manifest = spec::parse(&store.document(manifest)?, &format!("manifest {manifest}"))?;
         Ok(Stage {
+            base: StageBase { image: Some(id), layers: layers.len() },
             image: Some((id, manifest)),
             config: store.config(id)?,
             descriptors: parsed
@@ -162,7 +175,9 @@ impl Build<'_> {
             Base::Stage(number) => {
                 let base = self.finished(*number)?;
                 let mut stage = match base.image {
-                    Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
+                    Some((id, manifest)) => {
+                        Stage { base: base.base.clone(), ..Stage::open(self.store, id, manifest)? }
+                    }
                     None => Stage::scratch(&planned.platform),
                 };
                 // What a stage declared holds in those that start from it (Docker's documentation of builds, "Scoping").
@@ -205,7 +220,7 @@ impl Build<'_> {
         })?;
         let adopted = if cached.is_none() { self.adopt(stage, key)? } else { None };
         let Some(id) = cached.or(adopted) else { return Ok(false) };
-        self.shared.note(stage.number, id);
+        self.note(stage.number, id);
         stage.take(self.store, id)?;
         self.task.emit(&Event::StepCached { n })?;
         Ok(true)
@@ -315,7 +330,7 @@ impl Build<'_> {
             }
             Ok(added)
         })?;
-        self.shared.note(stage.number, added.0);
+        self.note(stage.number, added.0);
         stage.image = Some(added);
         Ok(())
     }

@@ -33,7 +33,7 @@ pub use read::{TarReader, begins_tar};
 pub use stubs::remove_stubs;
 pub use tarout::TarWriter;
 pub use toc::{Toc, scan};
-pub use tree::Tree;
+pub use tree::{Node, Tree};
 pub use writer::LayerWriter;
 
 #[cfg(test)]

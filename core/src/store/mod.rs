@@ -31,7 +31,7 @@ pub use caches::{CacheMount, CacheSharing};
 pub use containers::ContainerFolder;
 pub use db::Sql;
 pub use images::{ImageRecord, NewImage, NewLayer, StoredLayer};
-pub use indexes::NewIndex;
+pub use indexes::{IndexContents, NewIndex, StoredIndex};
 pub use partial::{Claim, PartialBlob};
 pub use presence::Lease;
 pub use report::{

@@ -63,6 +63,11 @@ impl Args {
         }
     }
 
+    /// One that may be left out.
+    fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Failure> {
+        Ok(self.0.remove(name).map(serde_json::from_value).transpose()?)
+    }
+
     fn options<T: DeserializeOwned>(self) -> Result<T, Failure> {
         Ok(serde_json::from_value(Value::Object(self.0))?)
     }
@@ -116,11 +121,12 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
         }
         "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
         "images_build" => {
+            let output = args.take_optional::<Place>("output_stream")?.map(Place::target).transpose()?;
             let mut source = |name| args.take_source(name);
             let inputs = BuildInputs {
                 context: source("context_stream")?,
                 dockerfile: source("dockerfile_stream")?,
-                ..BuildInputs::default()
+                output,
             };
             Ok(json!(engine.images_build(&args.options()?, inputs, task)?))
         }
