@@ -36,7 +36,7 @@ pub fn leave_session_keyring() {
 
 /// Takes the IDs of the command's user and gives up every capability that is not its own.
 pub fn assume(start: &Start) -> Result<()> {
-    drop_bounding_set()?;
+    drop_bounding_set(start)?;
     clear_ambient_capability_set().step(|| "clear the ambient capabilities")?;
     let groups: Vec<Gid> = start.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
     let (uid, gid) = (Uid::from_raw(start.uid), Gid::from_raw(start.gid));
@@ -53,7 +53,7 @@ pub fn assume(start: &Start) -> Result<()> {
     .step(|| "set the capabilities")
 }
 
-fn drop_bounding_set() -> Result<()> {
+fn drop_bounding_set(start: &Start) -> Result<()> {
     for number in 0..64 {
         let capability = CapabilitySet::from_bits_retain(1 << number);
         if DEFAULT.contains(capability) {
@@ -63,6 +63,8 @@ fn drop_bounding_set() -> Result<()> {
             Ok(()) => {}
             // The kernel knows no more.
             Err(Errno::INVAL) => break,
+            // Without CAP_SETPCAP the bounds around this process are what there is.
+            Err(Errno::PERM) if start.chroot => break,
             Err(error) => return Err(error).step(|| "drop capabilities"),
         }
     }

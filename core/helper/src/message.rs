@@ -34,6 +34,8 @@ pub struct Start {
     pub hosts: Vec<u8>,
     /// `/etc/resolv.conf`.
     pub resolv_conf: Vec<u8>,
+    /// Whether `upper` is the whole root, to be entered by chroot alone.
+    pub chroot: bool,
 }
 
 /// What the helper answers: at most one `Failed`, then one `Exited`.
@@ -72,6 +74,7 @@ impl Start {
         out.number(u32::from(self.isolated));
         out.bytes(&self.hosts);
         out.bytes(&self.resolv_conf);
+        out.number(u32::from(self.chroot));
         out.finish()
     }
 
@@ -96,6 +99,7 @@ impl Start {
             isolated: body.number()? != 0,
             hosts: body.bytes()?,
             resolv_conf: body.bytes()?,
+            chroot: body.number()? != 0,
         })
     }
 }

@@ -1,11 +1,12 @@
 //! RUN: the command in a container, and what it changed as a layer.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::stage::Stage;
 use super::steps::changes;
 use super::tar::{missing_directories, new_time};
+use super::workspace::{Workspace, run_mode};
 use super::{Build, BuildNetwork, cache_key};
 use crate::archive::{Ingested, written};
 use crate::config::PROXY_ARGS;
@@ -14,8 +15,7 @@ use crate::digest::Digest;
 use crate::dockerfile::{Command, Instruction};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::{Event, LogStream};
-use crate::fs;
-use crate::layer::{self, LayerWriter, TarWriter};
+use crate::layer::{LayerWriter, TarWriter};
 use crate::spec::{RunConfig, variable};
 use crate::store::ContainerFolder;
 
@@ -24,11 +24,6 @@ const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 /// How much of a failed command's output its error has: the last lines, and of them the last bytes.
 const TAIL_LINES: usize = 20;
 const TAIL_BYTES: usize = 4096;
-
-/// Whether steps can run here, or why not.
-pub fn run_support() -> Result<()> {
-    container::is_supported()
-}
 
 /// A RUN step, ready to be looked up or executed.
 struct RunCommand {
@@ -61,15 +56,14 @@ impl Build<'_> {
                 "RUN in an empty image: there is nothing to execute",
             ));
         };
-        container::is_supported()?;
+        run_mode(self.store)?;
         let folder = self.store.create_container(image)?;
         self.task.emit(&Event::StepRunning { n, container: folder.id.clone() })?;
         let lease = self.store.lease();
-        let mut lowers = stage.snapshots(self.store, &lease, self.task)?;
-        lowers.reverse();
-        self.make_working_directory(stage, &folder, &lowers)?;
-        self.execute_in(stage, &command, &folder, lowers, n)?;
-        let layer = self.take_layer(stage, &folder)?;
+        let workspace = Workspace::prepare(self, stage, &folder, &lease)?;
+        self.make_working_directory(stage, &workspace)?;
+        self.execute_in(stage, &command, &folder, &workspace, n)?;
+        let layer = self.take_layer(stage, &workspace)?;
         let chain = layer.as_ref().map(|(_, layer)| {
             let below = stage.layers.last().map(|layer| layer.chain_id);
             Digest::chain(below, layer.diff_id)
@@ -78,9 +72,7 @@ impl Build<'_> {
         self.commit(stage, created_by, layer, &[key])?;
         if let Some(chain_id) = chain.filter(|_| self.epoch.is_none()) {
             // What was written is the unpacked layer, but for times that an epoch moved.
-            let snapshot = self.store.temporary_directory()?;
-            fs::rename(&folder.upper(), &snapshot.path().join("fs"))?;
-            self.store.add_snapshot(chain_id, snapshot)?;
+            workspace.keep(self.store, chain_id)?;
         }
         let container = folder.id.clone();
         drop(folder);
@@ -133,12 +125,7 @@ impl Build<'_> {
     }
 
     /// A base image may name a working directory that it does not have: Docker makes it in the container.
-    fn make_working_directory(
-        &self,
-        stage: &mut Stage,
-        folder: &ContainerFolder<'_>,
-        lowers: &[PathBuf],
-    ) -> Result<()> {
+    fn make_working_directory(&self, stage: &mut Stage, workspace: &Workspace) -> Result<()> {
         let path = stage.config.config.working_dir.clone();
         let tree = stage.tree(self.store)?;
         let items = missing_directories(tree, Path::new(path.trim_start_matches('/')), new_time(self.epoch))?;
@@ -150,7 +137,7 @@ impl Build<'_> {
             tar.append(&item.entry, &mut std::io::empty())?;
         }
         let tar = tar.finish()?;
-        layer::apply_overlay(&folder.upper(), lowers, tree, tar.as_slice(), self.store.limits(), self.task)
+        workspace.apply(self, stage, tar.as_slice())
     }
 
     /// Runs the command; another exit code than 0 is `build_failed` with the last lines of its output.
@@ -159,17 +146,17 @@ impl Build<'_> {
         stage: &mut Stage,
         command: &RunCommand,
         folder: &ContainerFolder<'_>,
-        lowers: Vec<PathBuf>,
+        workspace: &Workspace,
         n: u32,
     ) -> Result<()> {
         let config = stage.config.config.clone();
-        let snapshots: Vec<PathBuf> = lowers.iter().rev().cloned().collect();
-        let passwd = stage.read_unpacked(self.store, snapshots.clone(), "etc/passwd")?;
-        let group = stage.read_unpacked(self.store, snapshots, "etc/group")?;
+        let passwd = stage.read_unpacked(self.store, workspace.unpacked.clone(), "etc/passwd")?;
+        let group = stage.read_unpacked(self.store, workspace.unpacked.clone(), "etc/group")?;
         let user = user::resolve(&config.user, &passwd, &group)?;
         let spec = RunSpec {
             id: folder.id.clone(),
-            lowers,
+            isolation: workspace.isolation,
+            lowers: workspace.lowers.clone(),
             upper: folder.upper(),
             work: folder.work(),
             args: command.args.clone(),
@@ -195,11 +182,9 @@ impl Build<'_> {
     }
 
     /// What the container changed, as a layer; `None` when it changed nothing.
-    fn take_layer(&self, stage: &mut Stage, folder: &ContainerFolder<'_>) -> Result<Option<Ingested>> {
+    fn take_layer(&self, stage: &mut Stage, workspace: &Workspace) -> Result<Option<Ingested>> {
         let mut writer = LayerWriter::new(self.store.blob_writer(), self.options.compression.into())?;
-        let tree = stage.tree(self.store)?;
-        let toc = layer::diff_overlay(&folder.upper(), tree, self.epoch, &mut writer, self.task)
-            .context(|| "read what the command changed")?;
+        let toc = workspace.diff(self, stage, &mut writer).context(|| "read what the command changed")?;
         if toc.entries.is_empty() { Ok(None) } else { written(writer, toc).map(Some) }
     }
 }
