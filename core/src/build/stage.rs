@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::plan::{Base, PlannedStage, at};
+use super::workspace::{RunMode, run_mode};
 use super::{Build, cache_key, shared_cache};
 use crate::archive::Ingested;
+use crate::config::Isolation;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::Event;
@@ -120,8 +122,13 @@ impl Stage {
         Ok(&mut self.tree)
     }
 
-    /// Its layers unpacked, lowest first.
+    /// For each layer, the lowest first, a directory that has what it put into the image, under the same path: its own, or
+    /// where there is no overlay the whole root, for every one of them.
     pub fn snapshots(&self, store: &Store, lease: &Lease<'_>, task: &Task) -> Result<Vec<PathBuf>> {
+        if !matches!(run_mode(store), Ok(RunMode { isolation: Isolation::Overlay, .. })) {
+            let root = store.unpack_root(&self.layers, lease, task)?;
+            return Ok(root.map_or_else(Vec::new, |root| vec![root.path; self.layers.len()]));
+        }
         Ok(store.unpack(&self.layers, lease, task)?.into_iter().map(|snapshot| snapshot.path).collect())
     }
 
