@@ -45,9 +45,13 @@ def request(path: StrPath | None, keywords: BuildOptions) -> Request:
     options["tags"] = [*([tag] if isinstance(tag, str) else tag), *(_arguments.several(given.get("tags")) or [])]
     for key, value in given.get("container_limits", {}).items():
         options["memory" if key == "memory" else f"container_limits.{key}"] = value
-    fileobj = _arguments.source(given["fileobj"]) if "fileobj" in given else None
-    streams = (fileobj, None) if given.get("custom_context") else (None, fileobj)
-    return Request((path, given.get("dockerfile")), (*streams, given.get("output")), options)
+    context, dockerfile = given.get("fileobj"), given.get("dockerfile")
+    named = dockerfile if isinstance(dockerfile, str | os.PathLike) else None
+    content = None if named is not None else dockerfile
+    if not given.get("custom_context"):
+        context, content = None, context if content is None else content
+    streams = (_arguments.source(context), _arguments.source(content), given.get("output"))
+    return Request((path, named), streams, options)
 
 
 def _converted(key: str, value: Any) -> Any:

@@ -215,8 +215,8 @@ class BuildOptions(TypedDict, total=False):
     """`fileobj` is a context: a tar, plain or compressed."""
     encoding: str | None
     """Not used: the bytes of a context say how they are compressed."""
-    dockerfile: StrPath | None
-    """The Dockerfile: a path, relative to the context unless absolute. `Dockerfile` when none is given."""
+    dockerfile: Source | None
+    """The Dockerfile: a path, relative to the context unless absolute, or its content as a file object or bytes."""
     tag: str | Sequence[str] | None
     """Name of the image, `repository[:tag]`, or several."""
     tags: Sequence[str] | None

@@ -21,6 +21,7 @@ pub const NAMES: &[&str] = &[
     "images_remove",
     "images_prune",
     "images_build",
+    "builder_commit",
     "images_pull",
     "images_push",
     "images_search",
@@ -57,6 +58,19 @@ impl Args {
 
     fn options<T: DeserializeOwned>(self) -> Result<T, Failure> {
         Ok(serde_json::from_value(Value::Object(self.0))?)
+    }
+
+    /// The streams of a build.
+    fn inputs(&mut self) -> Result<BuildInputs, Failure> {
+        Ok(BuildInputs {
+            context: self.place("context_stream")?.map(Place::source).transpose()?,
+            dockerfile: self.place("dockerfile_stream")?.map(Place::source).transpose()?,
+            output: self.place("output_stream")?.map(Place::target).transpose()?,
+        })
+    }
+
+    fn place(&mut self, name: &str) -> Result<Option<Place>, Failure> {
+        if self.0.contains_key(name) { self.take(name).map(Some) } else { Ok(None) }
     }
 
     /// For operations without options: nothing may be left.
@@ -107,7 +121,11 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
             Ok(json!(engine.images_remove(&image, &args.options()?)?))
         }
         "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
-        "images_build" => Ok(json!(engine.images_build(&args.options()?, BuildInputs::default(), task)?)),
+        // The builder of Rust is the list of steps among the options.
+        "images_build" | "builder_commit" => {
+            let inputs = args.inputs()?;
+            Ok(json!(engine.images_build(&args.options()?, inputs, task)?))
+        }
         "images_pull" => {
             let name: String = args.take("name")?;
             let pulled = engine.images_pull(&name, &args.options()?, task)?;
