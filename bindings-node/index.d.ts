@@ -94,7 +94,7 @@ export interface Progress {
 export type Event =
   | {
       event: 'layer';
-      operation: 'import' | 'load' | 'save' | 'unpack' | 'pull' | 'push' | 'copy' | 'compress';
+      operation: 'import' | 'load' | 'save' | 'unpack' | 'export' | 'pull' | 'push' | 'copy' | 'compress';
       /** Digest, DiffID, or the file's name inside an archive while nothing better is known. */
       id: string;
       state: 'started' | 'progress' | 'done' | 'exists' | 'mounted';
@@ -112,7 +112,7 @@ export type Event =
   | { event: 'step_log'; n: number; stream: 'stdout' | 'stderr'; text: string }
   | { event: 'container_removed'; n: number; container: string }
   | { event: 'step_done'; n: number; image: string }
-  | { event: 'warning'; message: string; line: number }
+  | { event: 'warning'; message: string; line: number; column: number; rule: string }
   | { event: 'built'; id: string }
   | { event: 'resolving'; name: string }
   | { event: 'pulled'; name: string; id: string; digest: string; new: boolean }

@@ -61,7 +61,7 @@ pub struct layerkit_ulimit {
 pub struct layerkit_build_output {
     /// `image` (the store), `local` (a directory with the file system), `tar` (the same as a tar), `docker` or `oci` (archives).
     pub kind: *const c_char,
-    /// The directory or file. NULL: `layerkit_build_options.output`.
+    /// The directory or file, which appears when it is whole. NULL: `layerkit_build_options.output`.
     pub dest: *const c_char,
 }
 
@@ -86,7 +86,7 @@ pub struct layerkit_build_options {
     pub path: *const c_char,
     /// The Dockerfile: a path, relative to the context unless absolute. NULL: `Dockerfile` in the context.
     pub dockerfile: *const c_char,
-    /// Names of the image, `repository[:tag]`.
+    /// Names of the image, `repository[:tag]`. Without an `image` among the outputs they are in the archives only.
     pub tags: *const *const c_char,
     /// How many `tags` there are.
     pub tags_count: usize,
@@ -141,7 +141,7 @@ pub struct layerkit_build_options {
     pub allow: *const *const c_char,
     /// How many `allow` there are.
     pub allow_count: usize,
-    /// Several platforms: the result is an index of an image for each.
+    /// Several platforms, in place of `platform`: the result is an index of an image for each, and the names lead to that.
     pub platforms: *const *const c_char,
     /// How many `platforms` there are.
     pub platforms_count: usize,
@@ -179,9 +179,9 @@ pub struct layerkit_build_options {
     pub outputs: *const layerkit_build_output,
     /// How many `outputs` there are.
     pub outputs_count: usize,
-    /// A file for the image's ID, or NULL.
+    /// A file for the image's ID, or for the digest of the index of several platforms; or NULL.
     pub iidfile: *const c_char,
-    /// A file for what is known of the result, as JSON; or NULL.
+    /// A file for what is known of the result, as JSON in the shape of buildx; or NULL.
     pub metadata_file: *const c_char,
     /// The context as a tar, plain or compressed; or NULL.
     pub context: *const layerkit_source,

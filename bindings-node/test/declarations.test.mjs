@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const DECLARATIONS = read('../index.d.ts');
-const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options', 'registry/options']
+const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options', 'dockerfile/steps', 'registry/options']
   .map((name) => read(`../../core/src/${name}.rs`))
   .join('\n');
 

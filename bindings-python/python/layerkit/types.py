@@ -481,7 +481,7 @@ class LayerEvent(TypedDict):
     """A layer is on its way; `total` is 0 where it cannot be known."""
 
     event: Literal["layer"]
-    operation: Literal["import", "load", "save", "unpack", "pull", "push", "copy", "compress"]
+    operation: Literal["import", "load", "save", "unpack", "export", "pull", "push", "copy", "compress"]
     id: str
     state: Literal["started", "progress", "done", "exists", "mounted"]
     bytes: int
@@ -572,11 +572,13 @@ class StepDoneEvent(TypedDict):
 
 
 class WarningEvent(TypedDict):
-    """Something to know that stops nothing; `line` is 0 where there is none."""
+    """Something to know that stops nothing; `line` and `column` are 0, and `rule` is empty, where there are none."""
 
     event: Literal["warning"]
     message: str
     line: int
+    column: int
+    rule: str
 
 
 class BuiltEvent(TypedDict):

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::archive::{LayerCompression, Source, Target};
+pub use crate::dockerfile::BuildStep;
 use crate::registry::Auth;
 
 /// The network of RUN steps.
@@ -39,7 +40,7 @@ pub struct BuildOptions {
     /// Further contexts by name, for `FROM` and `--from`: a directory, `docker-image://NAME`, `oci-layout://DIRECTORY[:TAG]`, the URL
     /// of a git repository or of a tar.
     pub contexts: BTreeMap<String, String>,
-    /// Names of the image, `repository[:tag]`.
+    /// Names of the image, `repository[:tag]`. Without an `image` among the outputs they are in the archives only.
     pub tags: Vec<String>,
     /// Values of ARGs.
     pub buildargs: BTreeMap<String, String>,
@@ -61,7 +62,7 @@ pub struct BuildOptions {
     pub allow: Vec<String>,
     /// `os/architecture[/variant]`; the host's when none is given.
     pub platform: Option<String>,
-    /// Several of them: the result is an index of an image for each.
+    /// Several of them, in place of `platform`: the result is an index of an image for each, and the names lead to that.
     pub platforms: Vec<String>,
     /// How new layers are compressed.
     pub compression: LayerCompression,
@@ -87,11 +88,13 @@ pub struct BuildOptions {
     pub cache_to: Vec<String>,
     /// Make one layer of all that the build added to its base.
     pub squash: bool,
-    /// Where the result goes; the store when there are none.
+    /// Where the result goes, written in this order; the store when there are none. Names are set once all of them are written.
     pub outputs: Vec<BuildOutput>,
-    /// A file for the image's ID.
+    /// A file for the image's ID, or for the digest of the index of several platforms. One that is there is gone until the build
+    /// is done.
     pub iidfile: Option<PathBuf>,
-    /// A file for what is known of the result, as JSON.
+    /// A file for what is known of the result, as JSON in the shape of buildx: `containerimage.digest`, `containerimage.descriptor`,
+    /// `containerimage.config.digest` (not of several platforms), `image.name`.
     pub metadata_file: Option<PathBuf>,
     /// How many stages are built at once; as many as there are processors when none is given.
     pub jobs: Option<u32>,
@@ -154,20 +157,6 @@ pub struct Ulimit {
     pub hard: i64,
 }
 
-/// One instruction of a Dockerfile as data.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BuildStep {
-    /// Its name, `COPY` for instance.
-    pub instruction: String,
-    /// Its flags by name, without `--`: a text, `true`, or a list of texts.
-    #[serde(default)]
-    pub flags: BTreeMap<String, Value>,
-    /// What follows: a text (shell form, or the whole rest), a list of texts (exec form, paths), or an object (ENV, LABEL, ARG).
-    #[serde(default)]
-    pub args: Value,
-}
-
 /// Where a result goes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -175,7 +164,8 @@ pub struct BuildOutput {
     /// `image` (the store), `local` (a directory with the file system), `tar` (the same as a tar), `docker` or `oci` (archives).
     #[serde(rename = "type")]
     pub kind: String,
-    /// The directory or file; the stream among the inputs when none is given.
+    /// The directory or file, which appears when it is whole; the stream among the inputs when none is given. A directory that is there
+    /// gets the files beside those that it has; of several platforms each has a folder in it, `linux_amd64`.
     #[serde(default)]
     pub dest: Option<PathBuf>,
 }
@@ -183,9 +173,9 @@ pub struct BuildOutput {
 /// What a build made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BuildResult {
-    /// ID of the image; of several platforms the first one's.
+    /// ID of the image; of several platforms that of the image that the names lead to here: the host's, or else the first.
     pub id: String,
-    /// The names it got, as Docker shows them.
+    /// The names it got in the store, as Docker shows them.
     pub tags: Vec<String>,
     /// Digest of the manifest, or of the index of several platforms.
     pub digest: String,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::plan::{Base, PlannedStage, at};
-use super::{Build, cache_key};
+use super::{Build, cache_key, shared_cache};
 use crate::archive::Ingested;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
@@ -12,13 +12,31 @@ use crate::event::Event;
 use crate::layer::Tree;
 use crate::media_type;
 use crate::spec::{self, Descriptor, History, ImageConfig, Manifest};
-use crate::store::{Lease, NewImage, Store, StoredLayer};
+use crate::store::{Lease, NewImage, StepInputs, Store, StoredLayer};
 use crate::task::Task;
 
 /// Docker stops at this many layers ("max depth exceeded").
 const MAX_LAYERS: usize = 125;
 /// What an image's config says of the container that made it: not true of what is built on it.
-const OF_THE_CONTAINER: [&str; 5] = ["container", "container_config", "docker_version", "id", "parent"];
+const OF_THE_CONTAINER: [&str; 6] =
+    ["container", "container_config", "docker_version", "id", "parent", shared_cache::INLINE];
+
+/// The layer of a step.
+pub enum StepLayer {
+    /// Made by it.
+    Made(Ingested),
+    /// One that the store has: how a manifest describes it, and its DiffID.
+    Known(Descriptor, Digest),
+}
+
+/// The image that a stage, or the first of those it starts from, was begun with.
+#[derive(Clone, Debug, Default)]
+pub struct StageBase {
+    /// Its ID; none of scratch.
+    pub image: Option<Digest>,
+    /// How many layers it has.
+    pub layers: usize,
+}
 
 /// A stage that is being built, or is done.
 pub struct Stage {
@@ -34,14 +52,21 @@ pub struct Stage {
     pub arguments: BTreeMap<String, String>,
     /// Whether this stage has set CMD.
     pub cmd_set: bool,
+    /// Whether a step of it was made, not taken from the cache.
+    pub made: bool,
+    /// What the step that is being made looks at.
+    pub inputs: Option<StepInputs>,
     /// Its number in the plan.
     pub number: usize,
+    /// What of it no step of the build made.
+    pub base: StageBase,
     tree: Tree,
     in_tree: usize,
 }
 
 impl Stage {
-    fn scratch(platform: &crate::platform::Platform) -> Self {
+    /// An image of nothing.
+    pub fn scratch(platform: &crate::platform::Platform) -> Self {
         Stage {
             image: None,
             config: ImageConfig::new(platform),
@@ -50,6 +75,9 @@ impl Stage {
             arguments: BTreeMap::new(),
             cmd_set: false,
             number: 0,
+            made: false,
+            inputs: None,
+            base: StageBase::default(),
             tree: Tree::default(),
             in_tree: 0,
         }
@@ -60,6 +88,7 @@ impl Stage {
         let layers = store.db().read(|db| store.layers(db, manifest))?;
         let parsed: Manifest = spec::parse(&store.document(manifest)?, &format!("manifest {manifest}"))?;
         Ok(Stage {
+            base: StageBase { image: Some(id), layers: layers.len() },
             image: Some((id, manifest)),
             config: store.config(id)?,
             descriptors: parsed
@@ -73,6 +102,8 @@ impl Stage {
             arguments: BTreeMap::new(),
             cmd_set: false,
             number: 0,
+            made: false,
+            inputs: None,
             tree: Tree::default(),
             in_tree: 0,
         })
@@ -140,12 +171,21 @@ impl Build<'_> {
             stage: planned.shown(number),
         })?;
         let mut stage = match &planned.base {
-            Base::Scratch => Stage::scratch(&self.platform),
-            Base::Stage(number) => match self.finished(*number)?.image {
-                Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
-                None => Stage::scratch(&self.platform),
-            },
-            Base::Image(name) => self.open_image(name).map_err(at(from))?,
+            Base::Scratch => Stage::scratch(&planned.platform),
+            Base::Stage(number) => {
+                let base = self.finished(*number)?;
+                let mut stage = match base.image {
+                    Some((id, manifest)) => {
+                        Stage { base: base.base.clone(), ..Stage::open(self.store, id, manifest)? }
+                    }
+                    None => Stage::scratch(&planned.platform),
+                };
+                // What a stage declared holds in those that start from it (Docker's documentation of builds, "Scoping").
+                stage.arguments = base.arguments.clone();
+                stage
+            }
+            Base::Image(name) => self.open_image(name, &planned.platform).map_err(at(from))?,
+            Base::Context(name) => self.start_from_context(planned, name, number).map_err(at(from))?,
         };
         stage.number = number;
         // Triggers fire in children only, and only once.
@@ -163,31 +203,14 @@ impl Build<'_> {
         Ok(stage)
     }
 
-    /// An image of the store, which has to be for the platform of this build.
-    pub(super) fn open_image(&self, name: &str) -> Result<Stage> {
-        let (record, manifest, _) = self.store.db().write_relaxed(|db| {
-            let found = self.store.manifest_of(db, name)?;
-            self.lease.image(db, found.0.id)?;
-            Ok(found)
-        })?;
-        let stage = Stage::open(self.store, record.id, manifest)?;
-        let (found, wanted) = (stage.config.platform(), &self.platform);
-        if found.os != wanted.os
-            || (found.architecture != wanted.architecture && !found.architecture.is_empty())
-        {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!(
-                    "image with reference {name} was found but does not match the specified platform: wanted {wanted}, actual: {found}"
-                ),
-            ));
-        }
-        Ok(stage)
+    /// Whether no step of a stage is to be taken from the cache.
+    pub(super) fn ignores_cache(&self, stage: &Stage) -> bool {
+        self.plan.stages[stage.number].ignores_cache
     }
 
     /// Looks a step up in the cache; a hit becomes the stage's image.
     pub(super) fn try_cache(&self, stage: &mut Stage, key: Digest, n: u32) -> Result<bool> {
-        if self.options.no_cache {
+        if self.ignores_cache(stage) {
             return Ok(false);
         }
         let cached = self.store.db().write_relaxed(|db| {
@@ -195,10 +218,29 @@ impl Build<'_> {
             cached.map(|id| self.lease.image(db, id)).transpose()?;
             Ok(cached)
         })?;
-        let Some(id) = cached else { return Ok(false) };
+        let adopted = if cached.is_none() { self.adopt(stage, key)? } else { None };
+        let Some(id) = cached.or(adopted) else { return Ok(false) };
+        self.note(stage.number, id);
         stage.take(self.store, id)?;
         self.task.emit(&Event::StepCached { n })?;
         Ok(true)
+    }
+
+    /// The topmost layer of the image that a step with this key made before, on whatever; its image is kept until the build
+    /// is done.
+    pub(super) fn cached_layer(&self, key: Digest) -> Result<Option<StepLayer>> {
+        if self.options.no_cache {
+            return Ok(None);
+        }
+        let cached = self.store.db().write_relaxed(|db| {
+            let cached = self.store.cached(db, key)?;
+            cached.map(|id| self.lease.image(db, id)).transpose()?;
+            cached.map(|id| Ok(self.store.record(db, id)?.map(|record| (id, record.manifest)))).transpose()
+        })?;
+        let Some((id, manifest)) = cached.flatten() else { return Ok(None) };
+        let mut image = Stage::open(self.store, id, manifest)?;
+        let layer = image.descriptors.pop().zip(image.layers.pop());
+        Ok(layer.map(|(descriptor, layer)| StepLayer::Known(descriptor, layer.diff_id)))
     }
 
     /// Makes the image of a step: the stage's config, one more line of history, and a layer if the step made one.
@@ -207,6 +249,17 @@ impl Build<'_> {
         stage: &mut Stage,
         created_by: String,
         layer: Option<Ingested>,
+        keys: &[Digest],
+    ) -> Result<()> {
+        self.commit_layer(stage, created_by, layer.map(StepLayer::Made), keys)
+    }
+
+    /// [`Build::commit`] with a layer that may be there already.
+    pub(super) fn commit_layer(
+        &self,
+        stage: &mut Stage,
+        created_by: String,
+        layer: Option<StepLayer>,
         keys: &[Digest],
     ) -> Result<()> {
         let created = self.created()?;
@@ -229,18 +282,25 @@ impl Build<'_> {
             empty_layer: layer.is_none(),
             ..History::default()
         });
-        if let Some((blob, layer)) = &layer {
+        let described = match &layer {
+            Some(StepLayer::Made((blob, layer))) => {
+                Some((Descriptor::new(&layer.media_type, blob.digest, blob.size), layer.diff_id))
+            }
+            Some(StepLayer::Known(descriptor, diff_id)) => Some((descriptor.clone(), *diff_id)),
+            None => None,
+        };
+        if let Some((descriptor, diff_id)) = described {
             if stage.descriptors.len() >= MAX_LAYERS {
                 return Err(Error::new(ErrorKind::BuildFailed, "max depth exceeded"));
             }
-            config.rootfs.diff_ids.push(layer.diff_id);
-            stage.descriptors.push(Descriptor::new(&layer.media_type, blob.digest, blob.size));
+            config.rootfs.diff_ids.push(diff_id);
             let below = stage.layers.last().map(|layer| layer.chain_id);
             stage.layers.push(StoredLayer {
-                digest: blob.digest,
-                diff_id: layer.diff_id,
-                chain_id: Digest::chain(below, layer.diff_id),
+                digest: descriptor.digest,
+                diff_id,
+                chain_id: Digest::chain(below, diff_id),
             });
+            stage.descriptors.push(descriptor);
         }
         let bytes = spec::to_bytes(config)?;
         let manifest =
@@ -252,16 +312,25 @@ impl Build<'_> {
             parent: stage.image.map(|(id, _)| id),
             made: true,
         };
+        let (parent, inputs) = (stage.parent_key(), stage.inputs.take());
+        let made = match layer {
+            Some(StepLayer::Made(layer)) => vec![layer],
+            _ => Vec::new(),
+        };
         self.task.check()?;
         let added = self.store.db().write(|db| {
-            self.store.add_layers(db, layer.into_iter().collect())?;
+            self.store.add_layers(db, made)?;
             let added = self.store.add_image(db, image)?;
             self.lease.image(db, added.0)?;
             for key in keys {
                 self.store.remember(db, *key, added.0)?;
             }
+            if let Some(inputs) = &inputs {
+                self.store.note_inputs(db, &parent, inputs)?;
+            }
             Ok(added)
         })?;
+        self.note(stage.number, added.0);
         stage.image = Some(added);
         Ok(())
     }

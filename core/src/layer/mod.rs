@@ -16,6 +16,7 @@ mod place;
 mod read;
 mod rooted;
 mod sparse;
+mod stubs;
 mod tarout;
 mod toc;
 mod tree;
@@ -28,10 +29,11 @@ pub use diff::diff_overlay;
 pub use entry::{Entry, EntryKind, Timestamp};
 pub use overlay::apply_overlay;
 pub use pipe::{Sender, beside};
-pub use read::TarReader;
+pub use read::{TarReader, begins_tar};
+pub use stubs::remove_stubs;
 pub use tarout::TarWriter;
 pub use toc::{Toc, scan};
-pub use tree::Tree;
+pub use tree::{Node, Tree};
 pub use writer::LayerWriter;
 
 #[cfg(test)]

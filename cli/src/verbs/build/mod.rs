@@ -98,7 +98,7 @@ pub fn compression(syntax: &Syntax, words: &Words) -> Outcome<Option<LayerCompre
 }
 
 fn build(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
-    let mut options = options::options(syntax, words)?;
+    let options = options::options(syntax, words)?;
     let quiet = words.is_on("quiet") || words.last("progress").is_some_and(|kind| kind == "quiet");
     let streams = streams_out(&options)?;
     // What is a file for others goes to standard output alone.
@@ -114,7 +114,7 @@ fn build(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
             say(&text).map_err(|error| Error::io("output of the build", error))
         }
     });
-    let inputs = options::inputs(words, &mut options, streams, task.token())?;
+    let inputs = options::inputs(words, streams)?;
     match context.engine()?.images_build(&options, inputs, &task) {
         Ok(built) if quiet => Ok(say(&format!("{}\n", built.id))?),
         Ok(_) => Ok(()),

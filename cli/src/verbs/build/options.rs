@@ -5,13 +5,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use layerkit::{BuildInputs, BuildNetwork, BuildOptions, BuildOutput, CancelToken, Target};
+use layerkit::{BuildInputs, BuildNetwork, BuildOptions, BuildOutput, Target};
 
 use super::super::number;
 use super::{compression, values};
 use crate::failure::{Failure, Outcome};
 use crate::flags::{Syntax, Words};
-use crate::stdin::{self, Input};
+use crate::stdin;
 
 /// All that the words say, but for standard input and output.
 pub fn options(syntax: &Syntax, words: &Words) -> Outcome<BuildOptions> {
@@ -56,24 +56,12 @@ pub fn options(syntax: &Syntax, words: &Words) -> Outcome<BuildOptions> {
 }
 
 /// Standard input where a dash stands for it, and standard output if a result goes there.
-pub fn inputs(
-    words: &Words,
-    options: &mut BuildOptions,
-    streams_out: bool,
-    token: &CancelToken,
-) -> Outcome<BuildInputs> {
+pub fn inputs(words: &Words, streams_out: bool) -> Outcome<BuildInputs> {
     let mut inputs = BuildInputs::default();
     if is_dash(words.last("file")) {
         inputs.dockerfile = Some(stdin::source()?);
     } else if is_dash(words.arguments.first()) {
-        match stdin::tar_or_dockerfile(token)? {
-            Input::Context(source) => inputs.context = Some(source),
-            Input::Dockerfile(source) => {
-                // As with Docker's command, there is only this one to name.
-                options.dockerfile = None;
-                inputs.dockerfile = Some(source);
-            }
-        }
+        inputs.context = Some(stdin::source()?);
     }
     if streams_out {
         inputs.output = Some(Target::Fd(io::stdout().as_fd().try_clone_to_owned()?));

@@ -200,7 +200,7 @@ mod tests {
             Event::ContainerRemoved { n: 2, container: container.into() },
             Event::StepCached { n: 2 },
             Event::StepDone { n: 2, image: "sha256:8e20ce3c9c8d0000".into() },
-            Event::Warning { message: "One or more build-args [a] were not consumed".into(), line: 0 },
+            Event::warning("One or more build-args [a] were not consumed"),
             Event::Built { id: "sha256:8e20ce3c9c8d0000".into() },
             Event::Tagged { name: "a:latest".into() },
         ];

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerkit::{BuildInputs, Engine, ImageSummary, Result as LibraryResult, Task};
+use layerkit::{BuildInputs, Engine, ImageSummary, Result as LibraryResult, Source, Task};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -56,21 +56,21 @@ impl Args {
         Ok(serde_json::from_value(value)?)
     }
 
+    /// A source that need not be there.
+    fn take_source(&mut self, name: &str) -> Result<Option<Source>, Failure> {
+        match self.0.contains_key(name) {
+            true => self.take::<Place>(name)?.source().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// One that may be left out.
+    fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Failure> {
+        Ok(self.0.remove(name).map(serde_json::from_value).transpose()?)
+    }
+
     fn options<T: DeserializeOwned>(self) -> Result<T, Failure> {
         Ok(serde_json::from_value(Value::Object(self.0))?)
-    }
-
-    /// The streams of a build.
-    fn inputs(&mut self) -> Result<BuildInputs, Failure> {
-        Ok(BuildInputs {
-            context: self.place("context_stream")?.map(Place::source).transpose()?,
-            dockerfile: self.place("dockerfile_stream")?.map(Place::source).transpose()?,
-            output: self.place("output_stream")?.map(Place::target).transpose()?,
-        })
-    }
-
-    fn place(&mut self, name: &str) -> Result<Option<Place>, Failure> {
-        if self.0.contains_key(name) { self.take(name).map(Some) } else { Ok(None) }
     }
 
     /// For operations without options: nothing may be left.
@@ -123,7 +123,13 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
         "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
         // The builder of Rust is the list of steps among the options.
         "images_build" | "builder_commit" => {
-            let inputs = args.inputs()?;
+            let output = args.take_optional::<Place>("output_stream")?.map(Place::target).transpose()?;
+            let mut source = |name| args.take_source(name);
+            let inputs = BuildInputs {
+                context: source("context_stream")?,
+                dockerfile: source("dockerfile_stream")?,
+                output,
+            };
             Ok(json!(engine.images_build(&args.options()?, inputs, task)?))
         }
         "images_pull" => {
