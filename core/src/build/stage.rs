@@ -194,8 +194,6 @@ impl Build<'_> {
             Base::Image(name) => self.open_image(name, &planned.platform).map_err(at(from))?,
             Base::Context(name) => self.start_from_context(planned, name, number).map_err(at(from))?,
         };
-        let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();
-        self.task.emit(&Event::StepDone { n, image })?;
         stage.number = number;
         // Triggers fire in children only, and only once.
         let triggers = std::mem::take(&mut stage.config.config.on_build);
@@ -207,6 +205,8 @@ impl Build<'_> {
             (instruction.line, instruction.end_line) = (from.line, from.end_line);
             self.execute(&mut stage, &instruction, n)?;
         }
+        let image = stage.id().map(|id| id.to_string()).unwrap_or_default();
+        self.task.emit(&Event::StepDone { n, image })?;
         Ok(stage)
     }
 

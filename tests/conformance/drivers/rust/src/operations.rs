@@ -21,6 +21,7 @@ pub const NAMES: &[&str] = &[
     "images_remove",
     "images_prune",
     "images_build",
+    "builder_commit",
     "images_pull",
     "images_push",
     "images_search",
@@ -120,7 +121,8 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
             Ok(json!(engine.images_remove(&image, &args.options()?)?))
         }
         "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
-        "images_build" => {
+        // The builder of Rust is the list of steps among the options.
+        "images_build" | "builder_commit" => {
             let output = args.take_optional::<Place>("output_stream")?.map(Place::target).transpose()?;
             let mut source = |name| args.take_source(name);
             let inputs = BuildInputs {
