@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-use super::stage::Stage;
+use super::stage::{DEFAULT_PATH, Stage};
 use super::steps::changes;
 use super::tar::{missing_directories, new_time};
 use super::{Build, BuildNetwork, cache_key};
@@ -19,8 +19,6 @@ use crate::layer::{self, LayerWriter, TarWriter};
 use crate::spec::{RunConfig, variable};
 use crate::store::ContainerFolder;
 
-/// What a container has as PATH where its image says nothing (Docker's default).
-const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// How much of a failed command's output its error has: the last lines, and of them the last bytes.
 const TAIL_LINES: usize = 20;
 const TAIL_BYTES: usize = 4096;

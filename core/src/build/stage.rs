@@ -17,6 +17,8 @@ use crate::task::Task;
 
 /// Docker stops at this many layers ("max depth exceeded").
 const MAX_LAYERS: usize = 125;
+/// What a container has as PATH where its image says nothing (Docker's default).
+pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What an image's config says of the container that made it: not true of what is built on it.
 const OF_THE_CONTAINER: [&str; 5] = ["container", "container_config", "docker_version", "id", "parent"];
 
@@ -41,10 +43,14 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Nothing, but for the PATH and the working directory that BuildKit gives it.
     fn scratch(platform: &crate::platform::Platform) -> Self {
+        let mut config = ImageConfig::new(platform);
+        config.config.env.push(DEFAULT_PATH.to_owned());
+        config.config.working_dir = "/".to_owned();
         Stage {
             image: None,
-            config: ImageConfig::new(platform),
+            config,
             descriptors: Vec::new(),
             layers: Vec::new(),
             arguments: BTreeMap::new(),
@@ -141,10 +147,7 @@ impl Build<'_> {
         })?;
         let mut stage = match &planned.base {
             Base::Scratch => Stage::scratch(&self.platform),
-            Base::Stage(number) => match self.finished(*number)?.image {
-                Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
-                None => Stage::scratch(&self.platform),
-            },
+            Base::Stage(number) => self.continue_stage(*number)?,
             Base::Image(name) => self.open_image(name).map_err(at(from))?,
         };
         let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();
@@ -160,6 +163,17 @@ impl Build<'_> {
             (instruction.line, instruction.end_line) = (from.line, from.end_line);
             self.execute(&mut stage, &instruction, n)?;
         }
+        Ok(stage)
+    }
+
+    /// A stage that is done as the start of another, which has its arguments, too (Dockerfile reference, "ARG", "Scope").
+    fn continue_stage(&self, number: usize) -> Result<Stage> {
+        let base = self.finished(number)?;
+        let mut stage = match base.image {
+            Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
+            None => Stage::scratch(&self.platform),
+        };
+        stage.arguments.clone_from(&base.arguments);
         Ok(stage)
     }
 
