@@ -21,6 +21,8 @@ import layerkit
 FOLDER = Path(__file__).resolve().parent / "dockerfiles"
 #: The time of every file that goes into a build, so that one can see which files keep it.
 TIME = 1_000_000_000
+#: CAP_NET_BIND_SERVICE as an extended attribute.
+CAPABILITY = bytes.fromhex("0100000200040000000000000000000000000000")
 #: No build takes longer, in seconds.
 PATIENCE = 180
 #: What of an image's `config` is compared.
@@ -95,7 +97,7 @@ def write_files(root: Path, files: dict[str, Any]) -> None:
         elif "hardlink" in it:
             os.link(root / it["hardlink"], path)
         elif "tar" in it:
-            path.write_bytes(packed(it["tar"], it.get("compression", "")))
+            path.write_bytes(packed(it["tar"], it.get("compression", ""))[: it.get("cut")])
         else:
             path.write_bytes(base64.b64decode(it["base64"]) if "base64" in it else it["text"].encode())
         if "owner" in it:
@@ -104,8 +106,8 @@ def write_files(root: Path, files: dict[str, Any]) -> None:
             path.chmod(it["mode"])
         elif "link" not in it and "hardlink" not in it:
             path.chmod(0o755 if name.endswith("/") else 0o644)
-        for attribute, value in it.get("xattrs", {}).items():
-            os.setxattr(path, attribute, value.encode())
+        if it.get("capability"):
+            os.setxattr(path, "security.capability", CAPABILITY)
     for folder, folders, names in os.walk(root, topdown=False):
         for name in folders + names:
             os.utime(os.path.join(folder, name), (TIME, TIME), follow_symlinks=False)
@@ -128,7 +130,6 @@ def packed(files: dict[str, Any], compression: str) -> bytes:
             info.mode = it.get("mode", 0o755 if name.endswith("/") else 0o644)
             info.uid, info.gid = map(int, it.get("owner", "0:0").split(":"))
             info.mtime, info.size = TIME, len(content)
-            info.pax_headers = {f"SCHILY.xattr.{key}": value for key, value in it.get("xattrs", {}).items()}
             tar.addfile(info, io.BytesIO(content))
     if not compression:
         return plain.getvalue()
@@ -209,7 +210,7 @@ class Peers:
                     words += ["--secret", f"id={name},src={root}/secret-{name}"]
                 words += ["--target", case.target] if case.target else []
             if case.peer == "buildah":
-                said = self.run([*self.buildah, "bud", "--isolation", "chroot", "--layers", *words, str(context)])
+                said = self.run([*self.buildah, "bud", "--format", "docker", "--isolation", "chroot", *words, str(context)])
             else:
                 kit = "1" if case.peer == "buildkit" else "0"
                 words = ["build", "--network", "none", *words]
