@@ -26,6 +26,11 @@ pub trait Files {
     /// The content of a file.
     fn open(&self, path: &Path) -> Result<File>;
 
+    /// The device and inode of a file that has other names, too; `None` for any other.
+    fn shared_inode(&self, _path: &Path) -> Result<Option<(u64, u64)>> {
+        Ok(None)
+    }
+
     /// Whether a path is left out; a directory that is may hold files that are not.
     fn excluded(&self, _path: &Path) -> bool {
         false
@@ -115,6 +120,7 @@ impl Context {
     }
 
     /// Any directory, with all that is in it.
+    #[allow(dead_code, reason = "for sources that are fetched")]
     pub fn of_directory(root: &Path) -> Context {
         Context { root: root.to_owned(), ignore: None }
     }
@@ -136,9 +142,19 @@ impl Files for Context {
         fs::open(&self.root.join(path))
     }
 
+    fn shared_inode(&self, path: &Path) -> Result<Option<(u64, u64)>> {
+        shared_inode_of(&self.root.join(path))
+    }
+
     fn excluded(&self, path: &Path) -> bool {
         !path.as_os_str().is_empty() && self.ignore.as_ref().is_some_and(|ignore| ignore.excluded(path))
     }
+}
+
+/// The device and inode of a file on the disk that has other names, too.
+pub fn shared_inode_of(file: &Path) -> Result<Option<(u64, u64)>> {
+    let found = fs::stat(file)?.filter(|found| found.nlink() > 1);
+    Ok(found.map(|found| (found.dev(), found.ino())))
 }
 
 /// A file on the disk as an entry with its owner and time; sockets are nothing.

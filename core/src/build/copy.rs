@@ -1,41 +1,26 @@
-//! COPY and ADD: which files go where, told from the merged view of the image's tables of contents alone.
+//! COPY and ADD: the instructions. Where their sources are, where these go and what the cache is asked for is for the modules
+//! beside.
 
-use std::path::{Component, Path, PathBuf};
-
-use super::context::{Context, Files};
+use super::chmod::Mode;
+use super::context::Files;
+use super::copy_key::Keys;
 use super::image_files::ImageFiles;
 use super::plan::find_stage;
-use super::stage::Stage;
-use super::steps::{NOP, changes};
-use super::tar::{Item, Items, add_parents, hash_contents, new_time, write_layer};
+use super::sources::{Inline, Source, find};
+use super::stage::{Stage, StepLayer};
+use super::steps::changes;
+use super::tar::{Items, hash_contents, new_time, write_layer};
+use super::target::{Placing, Target};
+use super::unpack::{Unpacked, is_archive};
 use super::{Build, cache_key};
 use crate::archive::Ingested;
 use crate::container::user;
 use crate::digest::Digest;
-use crate::dockerfile::{CopyArgs, Instruction, glob};
+use crate::dockerfile::{CopyArgs, Ignore, Instruction};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::layer::{self, Entry, EntryKind, TarReader, Timestamp, Tree};
+use crate::event::Event;
+use crate::layer::{Entry, EntryKind, Tree};
 use crate::spec;
-
-/// Where and how things are put.
-struct Target<'a> {
-    tree: &'a Tree,
-    /// The destination, links followed.
-    path: PathBuf,
-    /// It ends with `/`, or has to be a directory.
-    is_directory: bool,
-    /// The owner of what is put there; `None` keeps each file's own.
-    owner: Option<(u32, u32)>,
-    mode: Option<u32>,
-    time: Timestamp,
-    items: Items,
-}
-
-/// The cache keys of a step: one of its text, which says whether a look at the contents is worth it, and the real one.
-struct Keys {
-    text: Digest,
-    base: String,
-}
 
 fn failed(message: String) -> Error {
     Error::new(ErrorKind::BuildFailed, message)
@@ -46,7 +31,7 @@ fn unsupported(what: &str) -> Error {
 }
 
 impl Build<'_> {
-    /// COPY, from the context, a stage or an image.
+    /// COPY, from the context, a stage or an image, or of what the Dockerfile itself has.
     pub(super) fn copy(
         &self,
         stage: &mut Stage,
@@ -54,11 +39,13 @@ impl Build<'_> {
         args: &CopyArgs,
         n: u32,
     ) -> Result<()> {
-        refuse(instruction, args)?;
+        let inline = self.inline(stage, args)?;
         let Some(from) = &args.from else {
-            return self.copy_files(stage, instruction, args, self.context, n);
+            let mut sources = self.find(stage, args, self.context, false)?;
+            sources.extend(inline.sources());
+            return self.place(stage, instruction, args, &sources, n);
         };
-        let mut source = match find_stage(&self.plan.stages[..stage.number], from) {
+        let mut image = match find_stage(&self.plan.stages[..stage.number], from) {
             Some(number) => match self.finished(number)?.image {
                 Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
                 None => return Err(failed(format!("stage {from} is empty"))),
@@ -66,9 +53,11 @@ impl Build<'_> {
             None => self.open_image(from)?,
         };
         let lease = self.store.lease();
-        let snapshots = source.snapshots(self.store, &lease, self.task)?;
-        let files = ImageFiles { tree: source.tree(self.store)?, snapshots };
-        self.copy_files(stage, instruction, args, &files, n)
+        let snapshots = image.snapshots(self.store, &lease, self.task)?;
+        let files = ImageFiles { tree: image.tree(self.store)?, snapshots };
+        let mut sources = self.find(stage, args, &files, true)?;
+        sources.extend(inline.sources());
+        self.place(stage, instruction, args, &sources, n)
     }
 
     /// ADD: like COPY from the context, but a local tar, told by its content, is unpacked.
@@ -79,165 +68,234 @@ impl Build<'_> {
         args: &CopyArgs,
         n: u32,
     ) -> Result<()> {
-        refuse(instruction, args)?;
-        let (mut plain, mut archives) = (Vec::new(), Vec::new());
+        if args.checksum.is_some() || args.keep_git_dir {
+            let flag = if args.keep_git_dir { "--keep-git-dir" } else { "--checksum" };
+            return Err(unsupported(&format!("ADD {flag}")));
+        }
         for source in &args.sources {
             let source = self.expand(stage, source)?;
             if source.contains("://") || source.starts_with("git@") {
                 return Err(unsupported("ADD of a URL"));
             }
-            for path in find(self.context, &source)? {
-                let resolved = self.context.resolve(&path)?;
-                let is_file = self.context.get(&resolved)?.is_some_and(|entry| entry.kind == EntryKind::File);
-                if is_file && self.is_tar(&resolved)? {
-                    archives.push(resolved);
-                } else {
-                    plain.push(format!("/{}", path.display()));
-                }
+        }
+        let inline = self.inline(stage, args)?;
+        let mut sources = self.find(stage, args, self.context, false)?;
+        if args.unpack != Some(false) {
+            for source in &mut sources {
+                let path = source.files.resolve(&source.path)?;
+                source.is_archive = is_archive(source.files, &path, self.store.limits())?;
             }
         }
-        if archives.is_empty() {
-            return self.copy_files(stage, instruction, args, self.context, n);
-        }
-        if archives.len() > 1 || !plain.is_empty() {
-            return Err(unsupported("ADD of a local archive together with other sources"));
-        }
-        let folder = self.store.temporary_directory()?;
-        for archive in &archives {
-            let file = self.context.open(archive)?;
-            let (_, tar) = layer::decoder(file, self.store.limits())?;
-            layer::apply_flat(folder.path(), tar, self.store.limits(), self.task)
-                .context(|| format!("unpack {}", archive.display()))?;
-        }
-        let mut unpacked = args.clone();
-        unpacked.sources = vec!["/".into()];
-        if !unpacked.destination.ends_with('/') {
-            unpacked.destination.push('/');
-        }
-        self.place(stage, instruction, &unpacked, &Context::of_directory(folder.path()), true, n)
+        sources.extend(inline.sources());
+        self.place(stage, instruction, args, &sources, n)
     }
 
-    fn is_tar(&self, path: &Path) -> Result<bool> {
-        let Ok((_, decoder)) = layer::decoder(self.context.open(path)?, self.store.limits()) else {
-            return Ok(false);
-        };
-        Ok(matches!(TarReader::new(decoder, self.store.limits()).next(), Ok(Some(_))))
-    }
-
-    fn copy_files(
+    /// What the words of an instruction mean among these files.
+    fn find<'f>(
         &self,
         stage: &mut Stage,
-        instruction: &Instruction,
         args: &CopyArgs,
-        files: &dyn Files,
-        n: u32,
-    ) -> Result<()> {
-        self.place(stage, instruction, args, files, false, n)
+        files: &'f dyn Files,
+        keeps_owner: bool,
+    ) -> Result<Vec<Source<'f>>> {
+        let mut sources = Vec::new();
+        for word in &args.sources {
+            sources.extend(find(files, &self.expand(stage, word)?, args.parents, keeps_owner)?);
+        }
+        Ok(sources)
     }
 
-    /// Puts files into the image: from the cache, or as a new layer.
+    /// The heredocs of an instruction as files.
+    fn inline(&self, stage: &mut Stage, args: &CopyArgs) -> Result<Inline> {
+        let mut inline = Inline::default();
+        for heredoc in &args.heredocs {
+            let content = match heredoc.expand {
+                true => {
+                    let config = &mut stage.config.config;
+                    changes(config, &mut stage.cmd_set, self.plan.escape, &stage.arguments)
+                        .expand_text(&heredoc.content)?
+                }
+                false => heredoc.content.clone(),
+            };
+            let name = &heredoc.name;
+            if name.contains('/') || name == "." || name == ".." {
+                return Err(failed(format!("a heredoc cannot be a file named {name:?}")));
+            }
+            let entry = Entry { mtime: new_time(self.epoch), ..Entry::new(name, EntryKind::File, 0o644) };
+            inline.add(entry, content);
+        }
+        Ok(inline)
+    }
+
+    /// Puts sources into the image: from the cache, or as a new layer.
     fn place(
         &self,
         stage: &mut Stage,
         instruction: &Instruction,
         args: &CopyArgs,
-        files: &dyn Files,
-        keep_owner: bool,
+        sources: &[Source<'_>],
         n: u32,
     ) -> Result<()> {
-        let mut sources = Vec::new();
-        for source in &args.sources {
-            sources.extend(find(files, &self.expand(stage, source)?)?);
-        }
-        let destination = self.expand(stage, &args.destination)?;
-        let given = match &args.chown {
-            Some(owner) => Some(self.owner(stage, owner)?),
-            None => None,
-        };
-        let owner = given.or((!keep_owner).then_some((0, 0)));
-        let mode = args
-            .chmod
-            .as_ref()
-            .map(|mode| self.expand(stage, mode).and_then(|mode| octal(&mode)))
-            .transpose()?;
-        let many = args.sources.len() > 1 || sources.len() > 1;
-        let is_directory = destination.ends_with('/') || destination.ends_with("/.") || destination == ".";
-        if many && !is_directory {
+        let word = self.expand(stage, &args.destination)?;
+        let destination = spec::join(&stage.config.config.working_dir, &word);
+        let how = self.placing(stage, args, &word)?;
+        let many = args.sources.len() + args.heredocs.len() > 1 || sources.len() > 1;
+        if many && !how.is_directory {
             return Err(failed(format!(
                 "When using {} with more than one source file, the destination must be a directory and end with a /",
                 instruction.name
             )));
         }
-        let full = spec::join(&stage.config.config.working_dir, &destination);
-        let parent = stage.parent_key();
-        let author = stage.config.author.clone();
-        let tree = stage.tree(self.store)?;
-        let path = tree.resolve(Path::new(full.trim_start_matches('/')), true)?;
-        let time = new_time(self.epoch);
-        let mut target = Target { tree, path, is_directory, owner, mode, time, items: Items::new() };
-        for source in &sources {
-            target.put(files, source).context(|| format!("{} failed", instruction.name))?;
-        }
-        let items = target.items;
-        if let Some(trigger) = items
-            .keys()
-            .find(|path| path.components().any(|part| part.as_os_str().to_string_lossy().starts_with(".wh.")))
-        {
-            return Err(failed(format!(
-                "/{}: a name that begins with .wh. cannot be in a layer",
-                trigger.display()
-            )));
-        }
-        let kind = match sources.as_slice() {
-            [one]
-                if files
-                    .get(&files.resolve(one)?)?
-                    .is_some_and(|entry| entry.kind == EntryKind::Directory) =>
-            {
-                "dir"
-            }
-            [_] => "file",
-            _ => "multi",
+        let (parent, author) = (stage.parent_key(), stage.config.author.clone());
+        let kind = kind(sources)?;
+        let mut keys = Keys::new(self, instruction, (&parent, &author), args.link, &destination, kind)?;
+        let what = || format!("{} failed", instruction.name);
+        let made = if sources.iter().any(|source| source.is_archive) {
+            let shown: Vec<_> =
+                sources.iter().map(|source| (source.path.to_string_lossy(), source.is_archive)).collect();
+            keys.of_archives(&shown);
+            self.place_unpacked(stage, &destination, &how, sources, &keys, n).context(what)?
+        } else {
+            let items = self.target(stage, &destination, &how, args.link, |target| {
+                sources.iter().try_for_each(|source| target.put(source))
+            });
+            self.place_cached(stage, &items.context(what)?, &destination, &keys, n)?
         };
-        let text = cache_key(&("text", &parent, &instruction.text, &full, self.epoch))?;
-        let keys =
-            Keys { text, base: format!("{parent} {} {full} {author} {:?}", instruction.name, self.epoch) };
-        let (layer, key) = match self.place_cached(stage, files, &items, &keys, n)? {
-            None => return Ok(()),
-            Some(made) => made,
+        let Some((layer, key)) = made else { return Ok(()) };
+        let known = match (args.link, &layer) {
+            (false, _) => vec![key, keys.text],
+            (true, Some(_)) => vec![linked_key(&parent, &author, key)?, key, keys.text],
+            // There is no layer that could be put on another parent.
+            (true, None) => vec![linked_key(&parent, &author, key)?],
         };
-        let created_by = format!("{NOP}{} {kind}:{} in {full} ", instruction.name, key.hex());
-        self.commit(stage, created_by, layer, &[key, keys.text])
+        self.commit(stage, keys.created_by(key, &destination), layer, &known)
+    }
+
+    /// What the flags and the destination say of how things are put.
+    fn placing(&self, stage: &mut Stage, args: &CopyArgs, destination: &str) -> Result<Placing> {
+        let owner = match &args.chown {
+            Some(owner) => Some(self.owner(stage, owner, args.link)?),
+            None => None,
+        };
+        let mode = match &args.chmod {
+            Some(mode) => Some(Mode::parse(&self.expand(stage, mode)?)?),
+            None => None,
+        };
+        let exclude = args.exclude.iter().map(|word| self.expand(stage, word)).collect::<Result<Vec<_>>>()?;
+        Ok(Placing {
+            is_directory: args.parents
+                || destination.ends_with('/')
+                || destination.ends_with("/.")
+                || destination == ".",
+            owner,
+            mode,
+            exclude: Ignore::from_patterns(exclude)
+                .map_err(|error| error.as_kind(ErrorKind::InvalidArgument))
+                .context(|| "read --exclude")?,
+            time: new_time(self.epoch),
+        })
+    }
+
+    /// What has to be in the layer after `put` has put everything. With `--link` nothing below the layer is looked at.
+    fn target<'f>(
+        &self,
+        stage: &mut Stage,
+        destination: &str,
+        how: &Placing,
+        link: bool,
+        put: impl FnOnce(&mut Target<'_, 'f>) -> Result<()>,
+    ) -> Result<Items<'f>> {
+        let nothing = Tree::default();
+        let tree = if link { &nothing } else { &*stage.tree(self.store)? };
+        let mut target = Target::new(tree, destination, how)?;
+        put(&mut target)?;
+        Ok(target.into_items())
     }
 
     /// The layer of these items with its key; `None` when the cache had it and the stage has become that image.
     fn place_cached(
         &self,
         stage: &mut Stage,
-        files: &dyn Files,
-        items: &Items,
+        items: &Items<'_>,
+        destination: &str,
         keys: &Keys,
         n: u32,
     ) -> Result<Option<(Option<Ingested>, Digest)>> {
         let known =
             !self.options.no_cache && self.store.db().read(|db| self.store.cached(db, keys.text))?.is_some();
         if known {
-            let key = items_key(&keys.base, items, &hash_contents(self, files, items)?)?;
-            if self.try_cache(stage, key, n)? {
+            let key = keys.of_items(items, &hash_contents(self, items)?);
+            if self.reuse(stage, key, destination, keys, n)? {
                 return Ok(None);
             }
         }
         if items.is_empty() {
-            let key = items_key(&keys.base, items, &[])?;
-            return Ok(if self.try_cache(stage, key, n)? { None } else { Some((None, key)) });
+            let key = keys.of_items(items, &[]);
+            return Ok(if self.reuse(stage, key, destination, keys, n)? { None } else { Some((None, key)) });
         }
-        let (layer, digests) = write_layer(self, files, items)?;
-        let key = items_key(&keys.base, items, &digests)?;
+        let (layer, digests) = write_layer(self, items)?;
+        let key = keys.of_items(items, &digests);
         // The same contents under another text.
-        if self.try_cache(stage, key, n)? {
+        if self.reuse(stage, key, destination, keys, n)? {
             return Ok(None);
         }
         Ok(Some((Some(layer), key)))
+    }
+
+    /// [`Build::place_cached`] for sources of which some are archives: the cache is asked for the archives as they are.
+    fn place_unpacked(
+        &self,
+        stage: &mut Stage,
+        destination: &str,
+        how: &Placing,
+        sources: &[Source<'_>],
+        keys: &Keys,
+        n: u32,
+    ) -> Result<Option<(Option<Ingested>, Digest)>> {
+        let unopened = self.target(stage, destination, how, true, |target| {
+            sources.iter().try_for_each(|source| match source.is_archive {
+                true => target.put_unopened(source),
+                false => target.put(source),
+            })
+        })?;
+        let key = keys.of_items(&unopened, &hash_contents(self, &unopened)?);
+        if self.reuse(stage, key, destination, keys, n)? {
+            return Ok(None);
+        }
+        let mut unpacked = Vec::new();
+        for source in sources {
+            unpacked.push(if source.is_archive { Some(Unpacked::new(self, source)?) } else { None });
+        }
+        let archives: Vec<Option<(&Unpacked, ImageFiles<'_>)>> = unpacked
+            .iter()
+            .map(|archive| archive.as_ref().map(|archive| (archive, archive.files())))
+            .collect();
+        let items = self.target(stage, destination, how, keys.link, |target| {
+            for (source, archive) in sources.iter().zip(&archives) {
+                match archive {
+                    Some((archive, files)) => target.put_archive(archive, files, how.owner)?,
+                    None => target.put(source)?,
+                }
+            }
+            Ok(())
+        })?;
+        let layer = if items.is_empty() { None } else { Some(write_layer(self, &items)?.0) };
+        Ok(Some((layer, key)))
+    }
+
+    /// Takes the step from the cache: its image, or with `--link` its layer, put on another parent.
+    fn reuse(&self, stage: &mut Stage, key: Digest, destination: &str, keys: &Keys, n: u32) -> Result<bool> {
+        if !keys.link {
+            return self.try_cache(stage, key, n);
+        }
+        let linked = linked_key(&stage.parent_key(), &stage.config.author, key)?;
+        if self.try_cache(stage, linked, n)? {
+            return Ok(true);
+        }
+        let Some(layer @ StepLayer::Known(..)) = self.cached_layer(key)? else { return Ok(false) };
+        self.commit_layer(stage, keys.created_by(key, destination), Some(layer), &[linked, key, keys.text])?;
+        self.task.emit(&Event::StepCached { n })?;
+        Ok(true)
     }
 
     /// Expands a word with the stage's environment and arguments.
@@ -246,9 +304,14 @@ impl Build<'_> {
     }
 
     /// The owner of `--chown`, looked up in the image where it is a name.
-    fn owner(&self, stage: &mut Stage, word: &str) -> Result<(u32, u32)> {
+    fn owner(&self, stage: &mut Stage, word: &str, link: bool) -> Result<(u32, u32)> {
         let owner = self.expand(stage, word)?;
         let numeric = owner.split(':').all(|part| part.parse::<u32>().is_ok());
+        if link && !numeric {
+            return Err(failed(format!(
+                "--chown={owner} with --link: only numbers are possible, since names are looked up in the layers below"
+            )));
+        }
         let (passwd, group) = if numeric {
             Default::default()
         } else {
@@ -258,221 +321,18 @@ impl Build<'_> {
     }
 }
 
-/// Flags that are read, but that builds cannot do yet.
-fn refuse(instruction: &Instruction, args: &CopyArgs) -> Result<()> {
-    let flags = [
-        ("--link", args.link),
-        ("--parents", args.parents),
-        ("--exclude", !args.exclude.is_empty()),
-        ("--checksum", args.checksum.is_some()),
-        ("--keep-git-dir", args.keep_git_dir),
-        ("--unpack", args.unpack.is_some()),
-        ("with a heredoc", !args.heredocs.is_empty()),
-    ];
-    match flags.iter().find(|(_, given)| *given) {
-        Some((flag, _)) => Err(unsupported(&format!("{} {flag}", instruction.name))),
-        None => Ok(()),
-    }
+/// The key of a `--link` step on this parent: `layer` is the key of its layer on any.
+fn linked_key(parent: &str, author: &str, layer: Digest) -> Result<Digest> {
+    cache_key(&("linked", parent, author, layer.to_string()))
 }
 
-fn octal(mode: &str) -> Result<u32> {
-    u32::from_str_radix(mode, 8)
-        .ok()
-        .filter(|mode| *mode <= 0o7777)
-        .ok_or_else(|| unsupported(&format!("--chmod={mode} (octal modes are)")))
-}
-
-/// A path as it is meant inside its root: `.` and `..` are gone, and nothing is above the root.
-fn clean(path: &str) -> PathBuf {
-    let mut cleaned = PathBuf::new();
-    for part in Path::new(path).components() {
-        match part {
-            Component::Normal(name) => cleaned.push(name),
-            Component::ParentDir => drop(cleaned.pop()),
-            _ => {}
-        }
-    }
-    cleaned
-}
-
-/// The paths that a source means: itself, or with wildcards all that match, sorted. One without wildcards has to be there.
-fn find(files: &dyn Files, source: &str) -> Result<Vec<PathBuf>> {
-    let path = clean(source);
-    if !glob::has_wildcards(source) {
-        let resolved = files.resolve(&path)?;
-        if files.get(&resolved)?.is_none() || (files.excluded(&resolved) && !has_children(files, &resolved)?)
-        {
-            return Err(failed(format!(
-                "file not found in build context or excluded by .dockerignore: stat {source}: file does not exist"
-            )));
-        }
-        return Ok(vec![path]);
-    }
-    let mut found = vec![PathBuf::new()];
-    for part in path.components() {
-        let pattern = part.as_os_str().to_string_lossy().into_owned();
-        let mut next = Vec::new();
-        for folder in &found {
-            let resolved = files.resolve(folder)?;
-            if files.get(&resolved)?.is_none_or(|entry| entry.kind != EntryKind::Directory) {
-                continue;
-            }
-            for name in files.children(&resolved)? {
-                let path = folder.join(&name);
-                if glob::matches(&pattern, &name.to_string_lossy())? && files.get(&path)?.is_some() {
-                    next.push(path);
-                }
-            }
-        }
-        found = next;
-    }
-    let mut kept = Vec::new();
-    for path in found {
-        if !files.excluded(&path) || has_children(files, &path)? {
-            kept.push(path);
-        }
-    }
-    Ok(kept)
-}
-
-/// Whether something below an excluded directory is not excluded.
-fn has_children(files: &dyn Files, path: &Path) -> Result<bool> {
-    if files.get(path)?.is_none_or(|entry| entry.kind != EntryKind::Directory) {
-        return Ok(false);
-    }
-    for name in files.children(path)? {
-        let child = path.join(name);
-        if files.get(&child)?.is_some() && (!files.excluded(&child) || has_children(files, &child)?) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-impl Target<'_> {
-    /// Puts one source: a directory's contents, or a file under its own name or the destination's.
-    fn put(&mut self, files: &dyn Files, source: &Path) -> Result<()> {
-        let resolved = files.resolve(source)?;
-        let Some(entry) = files.get(&resolved)? else { return Ok(()) };
-        let is_directory = entry.kind == EntryKind::Directory;
-        let existing = self.kind_at(&self.path);
-        let into =
-            self.is_directory || existing == Some(EntryKind::Directory) || self.path.as_os_str().is_empty();
-        let path = match source.file_name() {
-            Some(name) if into && !is_directory => self.path.join(name),
-            _ => self.path.clone(),
-        };
-        if is_directory && existing.is_some_and(|kind| kind != EntryKind::Directory) {
-            return Err(failed(format!("cannot copy to non-directory: /{}", self.path.display())));
-        }
-        add_parents(self.tree, &mut self.items, &path, self.owner.unwrap_or((0, 0)), self.time)?;
-        self.put_at(files, &resolved, entry, path, true).map(drop)
-    }
-
-    fn kind_at(&self, path: &Path) -> Option<EntryKind> {
-        match self.items.get(path) {
-            Some(item) => Some(item.entry.kind),
-            None if path.as_os_str().is_empty() => Some(EntryKind::Directory),
-            None => self.tree.get(path).map(|node| node.entry.kind),
-        }
-    }
-
-    /// Puts a file or a tree at a path. Returns whether anything was put.
-    fn put_at(
-        &mut self,
-        files: &dyn Files,
-        source: &Path,
-        entry: Entry,
-        path: PathBuf,
-        top: bool,
-    ) -> Result<bool> {
-        if entry.kind == EntryKind::Directory {
-            return self.put_directory(files, source, entry, path, top);
-        }
-        if files.excluded(source) {
-            return Ok(false);
-        }
-        if self.kind_at(&path) == Some(EntryKind::Directory) {
-            return Err(failed(format!("cannot replace the directory /{} by a file", path.display())));
-        }
-        let body = (entry.kind == EntryKind::File).then(|| source.to_owned());
-        let entry = self.owned(entry, &path);
-        self.items.insert(path, Item { entry, body });
-        Ok(true)
-    }
-
-    fn put_directory(
-        &mut self,
-        files: &dyn Files,
-        source: &Path,
-        entry: Entry,
-        mut path: PathBuf,
-        top: bool,
-    ) -> Result<bool> {
-        match self.kind_at(&path) {
-            // A link to a directory below is followed, like one in the destination itself.
-            Some(EntryKind::Symlink) => path = self.tree.resolve(&path, true)?,
-            Some(EntryKind::Directory) | None => {}
-            Some(_) => return Err(failed(format!("cannot copy to non-directory: /{}", path.display()))),
-        }
-        let exists = self.kind_at(&path);
-        if exists.is_some_and(|kind| kind != EntryKind::Directory) {
-            return Err(failed(format!("cannot copy to non-directory: /{}", path.display())));
-        }
-        let mut put = !files.excluded(source);
-        // The directory that is copied into keeps its attributes; those below it take the source's.
-        let replaces = exists.is_none() || !top;
-        let before = self.items.contains_key(&path);
-        if replaces && !path.as_os_str().is_empty() {
-            let entry = self.owned(entry, &path);
-            self.items.insert(path.clone(), Item { entry, body: None });
-        }
-        for name in files.children(source)? {
-            let child = source.join(&name);
-            if let Some(entry) = files.get(&child)? {
-                put |= self.put_at(files, &child, entry, path.join(&name), false)?;
-            }
-        }
-        if !put && !before {
-            // All that is in it is excluded, and it is too.
-            self.items.remove(&path);
-        }
-        Ok(put)
-    }
-
-    fn owned(&self, entry: Entry, path: &Path) -> Entry {
-        let mut entry = Entry { path: path.to_owned(), ..entry };
-        if let Some(owner) = self.owner {
-            (entry.uid, entry.gid) = owner;
-        }
-        if let Some(mode) = self.mode.filter(|_| entry.kind != EntryKind::Symlink) {
-            entry.mode = mode;
-        }
-        entry
-    }
-}
-
-/// Everything that decides what the items make: names, attributes and contents, but no times.
-fn items_key(base: &str, items: &Items, digests: &[Digest]) -> Result<Digest> {
-    let mut digests = digests.iter();
-    let mut key = crate::digest::Hasher::default();
-    key.update(base.as_bytes());
-    for item in items.values() {
-        let entry = &item.entry;
-        let digest = item.body.as_ref().and_then(|_| digests.next());
-        let line = format!(
-            "\n{:?} {:?} {:o} {} {} {} {:?} {:?} {:?} {digest:?}",
-            entry.path,
-            entry.kind,
-            entry.mode,
-            entry.uid,
-            entry.gid,
-            entry.size,
-            entry.link,
-            entry.device,
-            entry.xattrs
-        );
-        key.update(line.as_bytes());
-    }
-    Ok(key.finish().0)
+/// What history calls the sources.
+fn kind(sources: &[Source<'_>]) -> Result<&'static str> {
+    Ok(match sources {
+        [one] => match one.entry()? {
+            Some((_, entry)) if entry.kind == EntryKind::Directory => "dir",
+            _ => "file",
+        },
+        _ => "multi",
+    })
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::context::Files;
+use super::context::{Files, shared_inode_of};
 use super::stage::Stage;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
@@ -40,17 +40,28 @@ impl Files for ImageFiles<'_> {
     }
 
     fn open(&self, path: &Path) -> Result<File> {
+        fs::open(&self.unpacked(path)?)
+    }
+
+    fn shared_inode(&self, path: &Path) -> Result<Option<(u64, u64)>> {
+        shared_inode_of(&self.unpacked(path)?)
+    }
+
+    fn resolve(&self, path: &Path) -> Result<PathBuf> {
+        self.tree.resolve(path, true)
+    }
+}
+
+impl ImageFiles<'_> {
+    /// Where a file is unpacked.
+    fn unpacked(&self, path: &Path) -> Result<PathBuf> {
         let node = self.tree.get(path);
         let node =
             node.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no such file: {}", path.display())))?;
         // By its own path, not by the one in the tar: that may lead through a symlink, out of the snapshot.
         let snapshot = self.snapshots.get(node.unpacked_in() as usize);
         let snapshot = snapshot.ok_or_else(|| Error::new(ErrorKind::Internal, "a layer is not unpacked"))?;
-        fs::open(&snapshot.join(&node.entry.path))
-    }
-
-    fn resolve(&self, path: &Path) -> Result<PathBuf> {
-        self.tree.resolve(path, true)
+        Ok(snapshot.join(&node.entry.path))
     }
 }
 

@@ -3,16 +3,21 @@
 //! Each step is an image whose parent is the step before (Docker's classic builder); a step that is known for its parent and
 //! inputs is taken from the cache. Knows nothing of who calls.
 
+mod chmod;
 mod context;
 mod copy;
+mod copy_key;
 mod image_files;
 mod options;
 mod plan;
 mod run;
 mod schedule;
+mod sources;
 mod stage;
 mod steps;
 mod tar;
+mod target;
+mod unpack;
 
 pub use options::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,

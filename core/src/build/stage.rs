@@ -22,6 +22,14 @@ pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/u
 /// What an image's config says of the container that made it: not true of what is built on it.
 const OF_THE_CONTAINER: [&str; 5] = ["container", "container_config", "docker_version", "id", "parent"];
 
+/// The layer of a step.
+pub enum StepLayer {
+    /// Made by it.
+    Made(Ingested),
+    /// One that the store has: how a manifest describes it, and its DiffID.
+    Known(Descriptor, Digest),
+}
+
 /// A stage that is being built, or is done.
 pub struct Stage {
     /// The image of the last step, with its manifest; none while it is scratch.
@@ -215,12 +223,40 @@ impl Build<'_> {
         Ok(true)
     }
 
+    /// The topmost layer of the image that a step with this key made before, on whatever; its image is kept until the build
+    /// is done.
+    pub(super) fn cached_layer(&self, key: Digest) -> Result<Option<StepLayer>> {
+        if self.options.no_cache {
+            return Ok(None);
+        }
+        let cached = self.store.db().write_relaxed(|db| {
+            let cached = self.store.cached(db, key)?;
+            cached.map(|id| self.lease.image(db, id)).transpose()?;
+            cached.map(|id| Ok(self.store.record(db, id)?.map(|record| (id, record.manifest)))).transpose()
+        })?;
+        let Some((id, manifest)) = cached.flatten() else { return Ok(None) };
+        let mut image = Stage::open(self.store, id, manifest)?;
+        let layer = image.descriptors.pop().zip(image.layers.pop());
+        Ok(layer.map(|(descriptor, layer)| StepLayer::Known(descriptor, layer.diff_id)))
+    }
+
     /// Makes the image of a step: the stage's config, one more line of history, and a layer if the step made one.
     pub(super) fn commit(
         &self,
         stage: &mut Stage,
         created_by: String,
         layer: Option<Ingested>,
+        keys: &[Digest],
+    ) -> Result<()> {
+        self.commit_layer(stage, created_by, layer.map(StepLayer::Made), keys)
+    }
+
+    /// [`Build::commit`] with a layer that may be there already.
+    pub(super) fn commit_layer(
+        &self,
+        stage: &mut Stage,
+        created_by: String,
+        layer: Option<StepLayer>,
         keys: &[Digest],
     ) -> Result<()> {
         let created = self.created()?;
@@ -243,18 +279,25 @@ impl Build<'_> {
             empty_layer: layer.is_none(),
             ..History::default()
         });
-        if let Some((blob, layer)) = &layer {
+        let described = match &layer {
+            Some(StepLayer::Made((blob, layer))) => {
+                Some((Descriptor::new(&layer.media_type, blob.digest, blob.size), layer.diff_id))
+            }
+            Some(StepLayer::Known(descriptor, diff_id)) => Some((descriptor.clone(), *diff_id)),
+            None => None,
+        };
+        if let Some((descriptor, diff_id)) = described {
             if stage.descriptors.len() >= MAX_LAYERS {
                 return Err(Error::new(ErrorKind::BuildFailed, "max depth exceeded"));
             }
-            config.rootfs.diff_ids.push(layer.diff_id);
-            stage.descriptors.push(Descriptor::new(&layer.media_type, blob.digest, blob.size));
+            config.rootfs.diff_ids.push(diff_id);
             let below = stage.layers.last().map(|layer| layer.chain_id);
             stage.layers.push(StoredLayer {
-                digest: blob.digest,
-                diff_id: layer.diff_id,
-                chain_id: Digest::chain(below, layer.diff_id),
+                digest: descriptor.digest,
+                diff_id,
+                chain_id: Digest::chain(below, diff_id),
             });
+            stage.descriptors.push(descriptor);
         }
         let bytes = spec::to_bytes(config)?;
         let manifest =
@@ -266,9 +309,13 @@ impl Build<'_> {
             parent: stage.image.map(|(id, _)| id),
             made: true,
         };
+        let made = match layer {
+            Some(StepLayer::Made(layer)) => vec![layer],
+            _ => Vec::new(),
+        };
         self.task.check()?;
         let added = self.store.db().write(|db| {
-            self.store.add_layers(db, layer.into_iter().collect())?;
+            self.store.add_layers(db, made)?;
             let added = self.store.add_image(db, image)?;
             self.lease.image(db, added.0)?;
             for key in keys {

@@ -13,15 +13,34 @@ use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::layer::{Entry, EntryKind, LayerWriter, TarWriter, Timestamp, Toc, Tree};
 
 /// An entry of a layer to be made, and where its content is.
-pub struct Item {
+pub struct Item<'f> {
     /// The entry at its destination.
     pub entry: Entry,
-    /// Path of the content in its [`Files`].
-    pub body: Option<PathBuf>,
+    /// Where its content is, for a file.
+    pub body: Option<Body<'f>>,
+    /// What its file is known by, if that has other names, too.
+    pub inode: Option<Inode>,
 }
 
+/// The content of a file: where it is, and its path there.
+pub struct Body<'f> {
+    /// Where it is.
+    pub files: &'f dyn Files,
+    /// Its path there.
+    pub path: PathBuf,
+}
+
+impl Body<'_> {
+    fn open(&self) -> Result<std::fs::File> {
+        self.files.open(&self.path)
+    }
+}
+
+/// A file with several names: the number of its source, and its device and inode there.
+pub type Inode = (u64, u64, u64);
+
 /// Entries of a layer by path, sorted.
-pub type Items = BTreeMap<PathBuf, Item>;
+pub type Items<'f> = BTreeMap<PathBuf, Item<'f>>;
 
 /// A new directory's attributes: 0755, this owner, this time.
 pub fn new_directory(path: &Path, owner: (u32, u32), mtime: Timestamp) -> Entry {
@@ -36,7 +55,7 @@ pub fn new_time(epoch: Option<i64>) -> Timestamp {
 /// The directories above `path` that are neither in the image nor among the items, added to them. A file in the way is an error.
 pub fn add_parents(
     stage_tree: &Tree,
-    items: &mut Items,
+    items: &mut Items<'_>,
     path: &Path,
     owner: (u32, u32),
     mtime: Timestamp,
@@ -55,10 +74,8 @@ pub fn add_parents(
                 ));
             }
             None => {
-                items.insert(
-                    parent.to_owned(),
-                    Item { entry: new_directory(parent, owner, mtime), body: None },
-                );
+                let entry = new_directory(parent, owner, mtime);
+                items.insert(parent.to_owned(), Item { entry, body: None, inode: None });
             }
         }
     }
@@ -66,7 +83,7 @@ pub fn add_parents(
 }
 
 /// A directory and its parents where the image does not have them. Something else in its place is an error.
-pub fn missing_directories(tree: &Tree, path: &Path, time: Timestamp) -> Result<Items> {
+pub fn missing_directories(tree: &Tree, path: &Path, time: Timestamp) -> Result<Items<'static>> {
     let path = tree.resolve(path, true)?;
     let mut items = Items::new();
     match tree.get(&path) {
@@ -80,7 +97,8 @@ pub fn missing_directories(tree: &Tree, path: &Path, time: Timestamp) -> Result<
         }
         None => {
             add_parents(tree, &mut items, &path, (0, 0), time)?;
-            items.insert(path.clone(), Item { entry: new_directory(&path, (0, 0), time), body: None });
+            let entry = new_directory(&path, (0, 0), time);
+            items.insert(path, Item { entry, body: None, inode: None });
         }
     }
     Ok(items)
@@ -99,11 +117,11 @@ pub fn directories(build: &Build<'_>, stage: &mut Stage, path: &Path) -> Result<
         let owner = user::chown_ids(&user, &passwd, &group)?;
         items.values_mut().for_each(|item| (item.entry.uid, item.entry.gid) = owner);
     }
-    write_layer(build, &NoFiles, &items).map(|(layer, _)| Some(layer))
+    write_layer(build, &items).map(|(layer, _)| Some(layer))
 }
 
 /// Writes the items as a layer. Also returns the digest of each content, in order.
-pub fn write_layer(build: &Build<'_>, files: &dyn Files, items: &Items) -> Result<(Ingested, Vec<Digest>)> {
+pub fn write_layer(build: &Build<'_>, items: &Items<'_>) -> Result<(Ingested, Vec<Digest>)> {
     let writer = LayerWriter::new(build.store.blob_writer(), build.options.compression.into())?;
     let mut tar = TarWriter::new(writer);
     let mut toc = Toc::default();
@@ -117,8 +135,8 @@ pub fn write_layer(build: &Build<'_>, files: &dyn Files, items: &Items) -> Resul
         entry.mtime.nanoseconds = 0;
         match &item.body {
             Some(body) => {
-                let mut reader = DigestReader::new(files.open(body)?);
-                tar.append(&entry, &mut reader).context(|| format!("copy {}", body.display()))?;
+                let mut reader = DigestReader::new(body.open()?);
+                tar.append(&entry, &mut reader).context(|| format!("copy {}", body.path.display()))?;
                 digests.push(reader.finish().0);
             }
             None => tar.append(&entry, &mut std::io::empty())?,
@@ -129,30 +147,14 @@ pub fn write_layer(build: &Build<'_>, files: &dyn Files, items: &Items) -> Resul
 }
 
 /// The digest of each content, in the order that [`write_layer`] has them.
-pub fn hash_contents(build: &Build<'_>, files: &dyn Files, items: &Items) -> Result<Vec<Digest>> {
+pub fn hash_contents(build: &Build<'_>, items: &Items<'_>) -> Result<Vec<Digest>> {
     let mut digests = Vec::new();
     for body in items.values().filter_map(|item| item.body.as_ref()) {
         build.task.check()?;
-        let mut reader = DigestReader::new(files.open(body)?);
-        std::io::copy(&mut reader, &mut std::io::sink()).context(|| format!("read {}", body.display()))?;
+        let mut reader = DigestReader::new(body.open()?);
+        std::io::copy(&mut reader, &mut std::io::sink())
+            .context(|| format!("read {}", body.path.display()))?;
         digests.push(reader.finish().0);
     }
     Ok(digests)
-}
-
-/// For layers without content.
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn get(&self, _: &Path) -> Result<Option<Entry>> {
-        Ok(None)
-    }
-
-    fn children(&self, _: &Path) -> Result<Vec<std::ffi::OsString>> {
-        Ok(Vec::new())
-    }
-
-    fn open(&self, path: &Path) -> Result<std::fs::File> {
-        Err(Error::new(ErrorKind::Internal, format!("{} has no content", path.display())))
-    }
 }

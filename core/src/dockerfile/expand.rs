@@ -26,8 +26,15 @@ pub fn expand_words(word: &str, escape: char, lookup: Lookup<'_>) -> Result<Vec<
     Ok(process(word, escape, lookup)?.words.finish())
 }
 
+/// Expands a text whose quotes are its own: the body of a heredoc.
+pub fn expand_text(text: &str, lookup: Lookup<'_>) -> Result<String> {
+    let mut expander =
+        Expander { chars: text.chars().peekable(), escape: '\\', quotes: false, lookup, depth: 0 };
+    expander.until(None, false).map(|output| output.text)
+}
+
 fn process(word: &str, escape: char, lookup: Lookup<'_>) -> Result<Output> {
-    let mut expander = Expander { chars: word.chars().peekable(), escape, lookup, depth: 0 };
+    let mut expander = Expander { chars: word.chars().peekable(), escape, quotes: true, lookup, depth: 0 };
     expander.until(None, false).map_err(|error: Error| error.context(format!("failed to process {word:?}")))
 }
 
@@ -78,6 +85,8 @@ impl Words {
 struct Expander<'a> {
     chars: Peekable<Chars<'a>>,
     escape: char,
+    /// Whether quotes quote.
+    quotes: bool,
     lookup: Lookup<'a>,
     depth: u32,
 }
@@ -92,8 +101,8 @@ impl Expander<'_> {
                 return Ok(output);
             }
             match c {
-                '\'' => output.whole(&self.single_quoted()?),
-                '"' => output.whole(&self.double_quoted(raw)?),
+                '\'' if self.quotes => output.whole(&self.single_quoted()?),
+                '"' if self.quotes => output.whole(&self.double_quoted(raw)?),
                 '$' => output.splitting(&self.dollar()?),
                 _ => {
                     self.chars.next();

@@ -53,7 +53,6 @@ impl Ignore {
     }
 
     /// The patterns of a list, such as the values of `--exclude`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "builds refuse --exclude so far"))]
     pub fn from_patterns<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Ignore> {
         let mut ignore = Ignore::default();
         for pattern in patterns {
@@ -93,6 +92,9 @@ impl Ignore {
 
     /// Whether a path, relative to the context, is left out. Directories and files match alike.
     pub fn excluded(&self, path: &Path) -> bool {
+        if self.is_empty() {
+            return false;
+        }
         let path = clean(&path.to_string_lossy());
         let mut excluded = false;
         for pattern in &self.patterns {
@@ -102,6 +104,12 @@ impl Ignore {
             }
         }
         excluded
+    }
+
+    /// Whether a pattern could match something below a directory.
+    pub fn may_match_below(&self, directory: &Path) -> bool {
+        let directory = clean(&directory.to_string_lossy());
+        self.patterns.iter().any(|pattern| pattern.may_match_below(&directory))
     }
 
     /// Whether a directory need not be walked: it is left out, and nothing below it can be taken back in.

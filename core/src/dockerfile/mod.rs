@@ -17,7 +17,7 @@ mod pattern;
 mod tests;
 mod words;
 
-pub use expand::{expand, expand_words};
+pub use expand::{expand, expand_text, expand_words};
 pub use ignore::Ignore;
 pub use instruction::{Command, CopyArgs, Dockerfile, Healthcheck, Instruction, ShellOrExec, Stage};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Healthcheck, RunConfig};
-use crate::dockerfile::{self, Command, ShellOrExec, expand, expand_words};
+use crate::dockerfile::{self, Command, ShellOrExec, expand, expand_text, expand_words};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What shell forms are wrapped in where nothing else was said.
@@ -38,6 +38,11 @@ impl Changes<'_> {
     /// Expands a word with the environment and the arguments.
     pub fn expand(&self, word: &str) -> Result<String> {
         expand(word, self.escape, &|name| self.lookup(name))
+    }
+
+    /// Expands the variables of a text with the environment and the arguments; its quotes stay.
+    pub fn expand_text(&self, text: &str) -> Result<String> {
+        expand_text(text, &|name| self.lookup(name))
     }
 
     fn lookup(&self, name: &str) -> Option<String> {
