@@ -61,13 +61,10 @@ python-types: ## Check the Python module's types, stubs and style
 node: ## Build the Node addon in place
 	cd bindings-node && npm run --silent build
 
-# What the conformance cases and the transcripts run, built by the same commands, so that nothing is built twice.
+# What the conformance cases, the transcripts and the tests with peers run.
 .PHONY: programs
 programs:
-	$(CARGO) build --quiet --package layerkit-cli
-	$(CARGO) build --quiet --package layerkit-conformance
-	$(CARGO) build --quiet --package layerkit-conformance-driver
-	$(CARGO) build --quiet --package layerkit-testing --example serve
+	$(CARGO) programs
 	$(MAKE) --no-print-directory -C tests/conformance/drivers/c
 
 # What every driver is started with.

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from builds import BuildBench
 from common import DOCKER, LAYERKIT, MB, ROOT, TABLE, Cost, Daemon, Row, compare, content, make_root, measured, tar_of
 from registry import RegistryBench
 
@@ -133,7 +134,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--files", type=int, default=60_000, help="files of the COPY")
     parser.add_argument("--megabytes", type=int, default=500, help="size of the root file system")
-    parser.add_argument("--only", choices=["local", "registry"], help="one half of the rows; nothing is written")
+    parser.add_argument("--only", choices=["local", "builds", "registry"], help="a part of the rows; nothing is written")
     parser.add_argument("--no-write", action="store_true", help="leave docs/benchmarks.md as it is")
     options = parser.parse_args()
     if not LAYERKIT.exists():
@@ -144,10 +145,16 @@ def main() -> None:
         with daemon(folder / "docker"):
             rows: list[Row] = []
             if options.only != "registry":
-                bench = Bench(folder, Workload(folder / "work", options.files, options.megabytes), options.rounds)
-                bench.all()
-                rows += bench.rows
-            if options.only != "local":
+                work = Workload(folder / "work", options.files, options.megabytes)
+                if options.only != "builds":
+                    bench = Bench(folder, work, options.rounds)
+                    bench.all()
+                    rows += bench.rows
+                if options.only != "local":
+                    builds = BuildBench(folder, work.small_tar, work.runs, work.copy, options.rounds)
+                    builds.all()
+                    rows += builds.rows
+            if options.only in (None, "registry"):
                 registry = RegistryBench(folder, options.rounds, options.megabytes)
                 registry.all()
                 rows += registry.rows

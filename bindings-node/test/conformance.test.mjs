@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -9,8 +10,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 test('every conformance case passes through the driver of Node', (t) => {
   const driver = 'node --expose-gc tests/conformance/drivers/node/driver.mjs bindings-node';
-  const runner = ['run', '--quiet', '--package', 'layerkit-conformance', '--'];
-  const { status, stdout } = spawnSync('cargo', [...runner, '--driver', `node=${driver}`, '--allow-missing'], {
+  assert.equal(spawnSync('cargo', ['programs'], { cwd: ROOT, stdio: 'inherit' }).status, 0);
+  const runner = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug', 'conformance');
+  const { status, stdout } = spawnSync(runner, ['--driver', `node=${driver}`, '--allow-missing'], {
     cwd: ROOT,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -16,8 +17,9 @@ DRIVER = ROOT / "tests" / "conformance" / "drivers" / "python" / "driver.py"
 @pytest.mark.timeout(600)
 def test_every_conformance_case_holds_in_python() -> None:
     driver = f"python={shlex.quote(sys.executable)} {shlex.quote(str(DRIVER))}"
-    command = ["cargo", "run", "--quiet", "--package", "layerkit-conformance", "--"]
+    subprocess.run(["cargo", "programs"], cwd=ROOT, check=True)
+    runner = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "conformance"
     run = subprocess.run(
-        [*command, "--driver", driver, "--allow-missing"], cwd=ROOT, capture_output=True, text=True, check=False
+        [runner, "--driver", driver, "--allow-missing"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout[-20000:] + run.stderr[-5000:]

@@ -108,6 +108,12 @@ pub fn default_root() -> Result<PathBuf> {
     }
 }
 
+/// The variable that holds a secret of a build; `None` when it is not set.
+#[allow(clippy::disallowed_methods)]
+pub fn secret_variable(name: &str) -> Option<Vec<u8>> {
+    std::env::var_os(name).map(std::os::unix::ffi::OsStringExt::into_vec)
+}
+
 /// Names of the proxy arguments that RUN steps get without an ARG (Dockerfile reference, "Predefined ARGs").
 pub const PROXY_ARGS: [&str; 10] = [
     "HTTP_PROXY",
@@ -148,6 +154,11 @@ pub fn proxies(given: Option<&str>) -> Proxies {
             }
         }
     }
+}
+
+/// Whether the environment says how git calls SSH (`GIT_SSH_COMMAND`, `GIT_SSH`).
+pub fn git_calls_ssh() -> bool {
+    variable("GIT_SSH_COMMAND").is_some() || variable("GIT_SSH").is_some()
 }
 
 /// Where credentials are kept.

@@ -75,9 +75,9 @@ impl ErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Field {
-    /// A number: `status`, `line`, `exit_code`.
+    /// A number: `status`, `line`, `column`, `exit_code`.
     Int(i64),
-    /// A text: `registry_code`, `instruction`, `command`, `output_tail`, `image`, `container`.
+    /// A text: `registry_code`, `file`, `instruction`, `rule`, `command`, `output_tail`, `image`, `container`.
     Text(String),
 }
 

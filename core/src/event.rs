@@ -132,6 +132,10 @@ pub enum Event {
         message: String,
         /// Line in the Dockerfile, from 1, or 0.
         line: u32,
+        /// Column there, from 1, or 0.
+        column: u32,
+        /// The build check that says so, such as `StageNameCasing`; empty for a warning that is of no such check.
+        rule: &'static str,
     },
     /// The build is done.
     Built {
@@ -177,4 +181,11 @@ pub enum Event {
         /// The name, `repository:tag`.
         name: String,
     },
+}
+
+impl Event {
+    /// A warning that has no place in a Dockerfile.
+    pub fn warning(message: impl Into<String>) -> Event {
+        Event::Warning { message: message.into(), line: 0, column: 0, rule: "" }
+    }
 }

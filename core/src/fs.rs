@@ -356,6 +356,29 @@ pub fn open_existing_lock(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).write(true).open(path).context(named("open lock", path))
 }
 
+/// Takes the BSD lock (flock(2)) of an open file, alone or together with others, without waiting. `false` when it is taken. It is gone
+/// once the file is closed everywhere, at the latest with the processes that have it open.
+pub fn try_flock(file: &File, alone: bool) -> Result<bool> {
+    use rustix::fs::{FlockOperation, flock};
+    let operation =
+        if alone { FlockOperation::NonBlockingLockExclusive } else { FlockOperation::NonBlockingLockShared };
+    match flock(file, operation) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(Error::io("lock", error)),
+    }
+}
+
+/// Gives a BSD lock up, also where a forked child still has the file open.
+pub fn unflock(file: &File) {
+    let _ = rustix::fs::flock(file, rustix::fs::FlockOperation::Unlock);
+}
+
+/// Sets the owner of a file or directory.
+pub fn set_owner(path: &Path, uid: u32, gid: u32) -> Result<()> {
+    std::os::unix::fs::lchown(path, Some(uid), Some(gid)).context(named("set the owner of", path))
+}
+
 /// Takes the POSIX record lock on a whole file, without waiting. `false` when another process holds it.
 ///
 /// POSIX locks belong to the process: the same process always gets the lock again, a forked child never inherits it, and

@@ -34,6 +34,10 @@ pub use build::{
 };
 pub use config::{Limits, RegistryConfig};
 pub use digest::Digest;
+pub use dockerfile::{
+    DockerfileArguments, DockerfileDirectives, DockerfileHeredoc, DockerfileInstruction, DockerfilePair,
+    DockerfileReport, DockerfileStage, Warning as DockerfileWarning, report as dockerfile_parse,
+};
 pub use engine::{Engine, EngineOptions};
 pub use error::{Error, ErrorKind, Field, Result, ResultExt};
 pub use event::{Event, LayerState, LogStream};

@@ -23,7 +23,7 @@ const ORDER: &[&[&str]] = &[
 ];
 
 /// Modules that may import less than their place allows.
-const ONLY: &[(&str, &[&str])] = &[("dockerfile", &["error", "platform"])];
+const ONLY: &[(&str, &[&str])] = &[("dockerfile", &["error", "platform", "reference"])];
 
 fn rank(module: &str) -> Option<usize> {
     ORDER.iter().position(|side_by_side| side_by_side.contains(&module))

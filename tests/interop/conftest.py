@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -84,7 +85,7 @@ def engine(tmp_path: Path) -> Iterator[layerkit.Engine]:
 def command() -> Path:
     """The command, built from what is here."""
     root = Path(__file__).resolve().parent.parent.parent
-    run("cargo", "build", "--quiet", "--package", "layerkit-cli", "--manifest-path", root / "Cargo.toml")
+    subprocess.run(["cargo", "programs"], cwd=root, check=True)
     return Path(os.environ.get("CARGO_TARGET_DIR", root / "target")) / "debug" / "layerkit"
 
 

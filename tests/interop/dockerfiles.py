@@ -228,7 +228,7 @@ class Peers:
             yield Archive(folder / "docker.tar")
         for case in built:
             if case.peer == "buildah":
-                path = folder / f"{case.tag}.tar"
+                path = folder / f"{case.tag.partition(':')[0]}.tar"
                 said = self.run([*self.buildah, "push", "--quiet", case.tag, f"docker-archive:{path}:{case.tag}"])
                 assert said is None, said
                 yield Archive(path)

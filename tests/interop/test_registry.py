@@ -388,7 +388,10 @@ def test_the_command_pushes_pulls_and_says_what_docker_says(
     made: layerkit.Engine, plain: DockerRegistry, docker: Docker, command: Path, tmp_path: Path
 ) -> None:
     name = f"{plain.host}/command/app:1"
-    made.images.get("base:1").tag(name)
+    # A layer of its own: Docker may have those of other tests.
+    (tmp_path / "own").write_text(name)
+    run("tar", "-cf", tmp_path / "own.tar", "-C", tmp_path, "own")
+    made.images.import_image(tmp_path / "own.tar", name=name)
     ours = run(command, "--root", made.root, "push", name)
     digest = plain.manifest("command/app", "1")[0]
     docker("pull", "-q", name)

@@ -9,6 +9,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::stdio::dup2_stdin;
 use rustix::thread::UnshareFlags;
 
+use crate::cgroup::Cgroup;
 use crate::message::Start;
 use crate::{Failure, Result, Step, command, identity, mounts, network, seccomp, supervisor};
 
@@ -16,10 +17,10 @@ use crate::{Failure, Result, Step, command, identity, mounts, network, seccomp, 
 pub const EXIT_FAILED: i32 = 125;
 
 /// Becomes the command, or says why not and exits.
-pub fn run(socket: BorrowedFd<'_>, supervisor: &OwnedFd, start: &Start) -> ! {
+pub fn run(socket: BorrowedFd<'_>, supervisor: &OwnedFd, start: &Start, cgroup: Option<&Cgroup>) -> ! {
     let code = match fcntl_dupfd_cloexec(socket, 3) {
         Err(_) => EXIT_FAILED,
-        Ok(socket) => match set_up(supervisor, start) {
+        Ok(socket) => match set_up(supervisor, start, cgroup) {
             Ok(()) if start.args.is_empty() => 0,
             Ok(()) => command::execute(start),
             Err(failure) => {
@@ -32,8 +33,12 @@ pub fn run(socket: BorrowedFd<'_>, supervisor: &OwnedFd, start: &Start) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-fn set_up(supervisor: &OwnedFd, start: &Start) -> Result<()> {
+fn set_up(supervisor: &OwnedFd, start: &Start, cgroup: Option<&Cgroup>) -> Result<()> {
     die_with(supervisor)?;
+    if let Some(cgroup) = cgroup {
+        // Before the namespace of control groups, whose root it becomes.
+        cgroup.join()?;
+    }
     rustix::process::setsid().step(|| "begin a session")?;
     reset_signals();
     unshare(start)?;
@@ -48,7 +53,10 @@ fn set_up(supervisor: &OwnedFd, start: &Start) -> Result<()> {
     }
     identity::leave_session_keyring();
     // Before privileges go, since it needs them; all that follows is allowed by it.
-    seccomp::install().step(|| "install the seccomp filter")?;
+    if !start.insecure {
+        seccomp::install().step(|| "install the seccomp filter")?;
+    }
+    limit(start)?;
     identity::assume(start)?;
     // A change of identity cleared it.
     die_with(supervisor)
@@ -93,6 +101,20 @@ fn unshare(start: &Start) -> Result<()> {
         Err(error) => return Err(error).step(|| "make a cgroup namespace"),
     }
     rustix::system::sethostname(&start.hostname).step(|| "set the host name")
+}
+
+/// Sets the limits of this process and all that come from it.
+fn limit(start: &Start) -> Result<()> {
+    for limit in &start.rlimits {
+        let value = libc::rlimit { rlim_cur: limit.soft, rlim_max: limit.hard };
+        // SAFETY: the call reads a `rlimit`, which lives until it returns.
+        let done = unsafe { libc::setrlimit(limit.resource as _, &value) };
+        if done != 0 {
+            let error = std::io::Error::last_os_error();
+            return Err(error).step(|| format!("set ulimit {}", limit.resource));
+        }
+    }
+    Ok(())
 }
 
 /// Standard input is empty, and no longer the control socket.

@@ -1,4 +1,4 @@
-//! Who the command runs as: IDs, groups, and no capability but Docker's default ones.
+//! Who the command runs as: IDs, groups, and no capability but Docker's default ones, or all of them.
 
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -36,7 +36,8 @@ pub fn leave_session_keyring() {
 
 /// Takes the IDs of the command's user and gives up every capability that is not its own.
 pub fn assume(start: &Start) -> Result<()> {
-    drop_bounding_set()?;
+    let allowed = if start.insecure { CapabilitySet::all() } else { DEFAULT };
+    drop_bounding_set(allowed)?;
     clear_ambient_capability_set().step(|| "clear the ambient capabilities")?;
     let groups: Vec<Gid> = start.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
     let (uid, gid) = (Uid::from_raw(start.uid), Gid::from_raw(start.gid));
@@ -45,7 +46,7 @@ pub fn assume(start: &Start) -> Result<()> {
     set_thread_res_uid(uid, uid, uid).step(|| "set the user")?;
     // Another user than root has none; that he could gain some by a program's file is what the bounding set is for.
     let own = rustix::thread::capabilities(None).step(|| "read the capabilities")?.permitted;
-    let own = if uid.is_root() { own.intersection(DEFAULT) } else { CapabilitySet::empty() };
+    let own = if uid.is_root() { own.intersection(allowed) } else { CapabilitySet::empty() };
     set_capabilities(
         None,
         CapabilitySets { effective: own, permitted: own, inheritable: CapabilitySet::empty() },
@@ -53,10 +54,10 @@ pub fn assume(start: &Start) -> Result<()> {
     .step(|| "set the capabilities")
 }
 
-fn drop_bounding_set() -> Result<()> {
+fn drop_bounding_set(allowed: CapabilitySet) -> Result<()> {
     for number in 0..64 {
         let capability = CapabilitySet::from_bits_retain(1 << number);
-        if DEFAULT.contains(capability) {
+        if allowed.contains(capability) {
             continue;
         }
         match remove_capability_from_bounding_set(capability) {

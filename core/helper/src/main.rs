@@ -3,6 +3,7 @@
 //! Started by the library with the control socket as descriptor 0 and the command's output as 1 and 2. This process
 //! supervises; its only child becomes the container's process 1. It has one thread, ever.
 
+mod cgroup;
 mod command;
 mod container;
 mod filter;

@@ -1,7 +1,8 @@
 //! What the library and the helper say to each other over the control socket.
 //!
 //! This file is part of both programs, which are always built together: there are no versions. A message is its length
-//! (32 bits, native order) and its body; in a body, numbers are 32 bits, texts and lists have their length in front.
+//! (32 bits, native order) and its body; in a body, numbers are 32 bits but for
+//! sizes, which are 64, texts and lists have their length in front.
 
 /// What the library asks for: the only message that it sends. One byte after it means "kill".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,129 @@ pub struct Start {
     pub hosts: Vec<u8>,
     /// `/etc/resolv.conf`.
     pub resolv_conf: Vec<u8>,
+    /// What is mounted beside what every container has, in this order.
+    pub mounts: Vec<Mount>,
+    /// Whether it keeps all privileges of root.
+    pub insecure: bool,
+    /// Limits of its processes (`setrlimit`).
+    pub rlimits: Vec<Rlimit>,
+    /// Bytes of `/dev/shm`.
+    pub shm_size: u64,
+    /// Bytes of memory; 0 for no limit.
+    pub memory: u64,
+    /// Processes; 0 for no limit.
+    pub pids: u64,
+}
+
+/// A mount.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Where, absolute; what is missing is made.
+    pub target: Vec<u8>,
+    /// What.
+    pub source: MountSource,
+    /// Whether it cannot be written.
+    pub read_only: bool,
+}
+
+/// What is mounted.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MountSource {
+    /// A fresh temporary file system of so many bytes; 0 for the kernel's default.
+    Tmpfs(u64),
+    /// A file or directory of the host.
+    Bind(Vec<u8>),
+    /// Something in an overlay of its own, mounted like the root.
+    Overlay {
+        /// The topmost first.
+        lowers: Vec<Vec<u8>>,
+        /// Takes what is written.
+        upper: Vec<u8>,
+        /// Overlay's work directory.
+        work: Vec<u8>,
+        /// What of it, relative; no link is followed.
+        path: Vec<u8>,
+    },
+    /// A file in memory.
+    File {
+        /// Its content.
+        content: Vec<u8>,
+        /// Its permissions.
+        mode: u32,
+        /// Its owner.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+    },
+}
+
+/// One limit of `setrlimit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rlimit {
+    /// Its number.
+    pub resource: u32,
+    /// What processes have; all bits are no limit.
+    pub soft: u64,
+    /// What they may raise it to.
+    pub hard: u64,
+}
+
+/// Contents may be secrets.
+impl std::fmt::Debug for Mount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mount")
+            .field("target", &String::from_utf8_lossy(&self.target))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Mount {
+    fn encode(&self, out: &mut Writer) {
+        out.bytes(&self.target);
+        out.number(u32::from(self.read_only));
+        match &self.source {
+            MountSource::Tmpfs(size) => {
+                out.number(0);
+                out.size(*size);
+            }
+            MountSource::Bind(path) => {
+                out.number(1);
+                out.bytes(path);
+            }
+            MountSource::Overlay { lowers, upper, work, path } => {
+                out.number(2);
+                out.list(lowers);
+                [upper, work, path].into_iter().for_each(|bytes| out.bytes(bytes));
+            }
+            MountSource::File { content, mode, uid, gid } => {
+                out.number(3);
+                out.bytes(content);
+                [mode, uid, gid].into_iter().for_each(|number| out.number(*number));
+            }
+        }
+    }
+
+    fn decode(body: &mut Reader<'_>) -> Option<Mount> {
+        let (target, read_only) = (body.bytes()?, body.number()? != 0);
+        let source = match body.number()? {
+            0 => MountSource::Tmpfs(body.size()?),
+            1 => MountSource::Bind(body.bytes()?),
+            2 => MountSource::Overlay {
+                lowers: body.list()?,
+                upper: body.bytes()?,
+                work: body.bytes()?,
+                path: body.bytes()?,
+            },
+            3 => MountSource::File {
+                content: body.bytes()?,
+                mode: body.number()?,
+                uid: body.number()?,
+                gid: body.number()?,
+            },
+            _ => return None,
+        };
+        Some(Mount { target, source, read_only })
+    }
 }
 
 /// What the helper answers: at most one `Failed`, then one `Exited`.
@@ -72,6 +196,16 @@ impl Start {
         out.number(u32::from(self.isolated));
         out.bytes(&self.hosts);
         out.bytes(&self.resolv_conf);
+        out.number(self.mounts.len() as u32);
+        self.mounts.iter().for_each(|mount| mount.encode(&mut out));
+        out.number(u32::from(self.insecure));
+        out.number(self.rlimits.len() as u32);
+        for limit in &self.rlimits {
+            out.number(limit.resource);
+            out.size(limit.soft);
+            out.size(limit.hard);
+        }
+        [self.shm_size, self.memory, self.pids].into_iter().for_each(|size| out.size(size));
         out.finish()
     }
 
@@ -96,6 +230,20 @@ impl Start {
             isolated: body.number()? != 0,
             hosts: body.bytes()?,
             resolv_conf: body.bytes()?,
+            mounts: {
+                let count = body.number()?;
+                (0..count).map(|_| Mount::decode(&mut body)).collect::<Option<_>>()?
+            },
+            insecure: body.number()? != 0,
+            rlimits: {
+                let count = body.number()?;
+                let mut limit =
+                    || Some(Rlimit { resource: body.number()?, soft: body.size()?, hard: body.size()? });
+                (0..count).map(|_| limit()).collect::<Option<_>>()?
+            },
+            shm_size: body.size()?,
+            memory: body.size()?,
+            pids: body.size()?,
         })
     }
 }
@@ -142,6 +290,10 @@ impl Writer {
         self.0.extend_from_slice(&number.to_ne_bytes());
     }
 
+    fn size(&mut self, size: u64) {
+        self.0.extend_from_slice(&size.to_ne_bytes());
+    }
+
     fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u32);
         self.0.extend_from_slice(bytes);
@@ -166,6 +318,12 @@ impl Reader<'_> {
         let (number, rest) = self.0.split_first_chunk::<4>()?;
         self.0 = rest;
         Some(u32::from_ne_bytes(*number))
+    }
+
+    fn size(&mut self) -> Option<u64> {
+        let (size, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_ne_bytes(*size))
     }
 
     fn bytes(&mut self) -> Option<Vec<u8>> {

@@ -1,8 +1,9 @@
 //! The container's file system: an overlay as its root, and what Docker mounts in it.
 //!
-//! Every mount is `nodev`; the few devices are bound one by one (which is what keeps a node made with CAP_MKNOD from
+//! Every mount is `nodev`, unless the container keeps all privileges; the few devices are bound one by one (which is what keeps a node made with CAP_MKNOD from
 //! opening). Mounts are made detached and attached by descriptor, so that no path of the image decides where they go.
 
+mod asked;
 mod overlay;
 mod placeholders;
 
@@ -72,25 +73,30 @@ pub fn enter_root(start: &Start) -> Result<()> {
         .iter()
         .map(|name| clone_mount(staging.0.as_fd(), name).map(|file| (*name, file)))
         .collect::<Result<Vec<_>>>()?;
+    let asked = asked::prepare(start, staging.0.as_fd())?;
     staging.unmount()?;
     pivot(root)?;
     mount_proc()?;
-    mount_sys()?;
-    mount_dev(&devices)?;
+    mount_sys(start.insecure)?;
+    mount_dev(&devices, start)?;
     for (name, file) in &files {
         bind_file(&format!("/etc/{name}"), file)?;
+    }
+    asked::attach(start, &asked)?;
+    if start.insecure {
+        return Ok(());
     }
     MASKED.iter().try_for_each(|path| mask(path))?;
     READ_ONLY.iter().try_for_each(|path| make_read_only(path))
 }
 
 /// A small file system of this mount namespace alone, until the container's root is entered. It holds the layers of
-/// placeholders, the files that are mounted upon them, and `upper` and `work` where the caller gave none.
+/// placeholders, the files that are mounted, also those that were asked for, and `upper` and `work` where the caller gave none.
 struct Staging(OwnedFd);
 
 impl Staging {
     fn new(start: &Start) -> Result<Staging> {
-        let staging = detached("tmpfs", &[("mode", "0755"), ("size", "16m")], NODEV | NOSUID)?;
+        let staging = detached("tmpfs", &[("mode", "0755"), ("size", "64m")], NODEV | NOSUID)?;
         attach(&staging, CWD, "/").step(|| "attach a temporary file system")?;
         let at = staging.as_fd();
         for directory in ["root", "upper", "work"] {
@@ -174,13 +180,15 @@ fn mount_proc() -> Result<()> {
     attach_to(&proc, &mount_point("/proc")?).step(|| "attach /proc")
 }
 
-fn mount_sys() -> Result<()> {
-    let sys = detached("sysfs", &[], RDONLY | NOSUID | NODEV | NOEXEC)?;
+fn mount_sys(writable: bool) -> Result<()> {
+    let attributes = NOSUID | NODEV | NOEXEC;
+    let sys = detached("sysfs", &[], if writable { attributes } else { attributes | RDONLY })?;
     attach_to(&sys, &mount_point("/sys")?).step(|| "attach /sys")
 }
 
-fn mount_dev(devices: &[(&str, OwnedFd)]) -> Result<()> {
-    let dev = detached("tmpfs", &[("mode", "0755"), ("size", "65536k")], NOSUID | NODEV)?;
+fn mount_dev(devices: &[(&str, OwnedFd)], start: &Start) -> Result<()> {
+    let attributes = if start.insecure { NOSUID } else { NOSUID | NODEV };
+    let dev = detached("tmpfs", &[("mode", "0755"), ("size", "65536k")], attributes)?;
     attach_to(&dev, &mount_point("/dev")?).step(|| "attach /dev")?;
     for (name, device) in devices {
         write_file(dev.as_fd(), name, b"")?;
@@ -190,7 +198,8 @@ fn mount_dev(devices: &[(&str, OwnedFd)]) -> Result<()> {
         symlinkat(target, &dev, name).step(|| format!("link /dev/{name}"))?;
     }
     let quiet = NOSUID | NODEV | NOEXEC;
-    mount_in_dev(&dev, "shm", detached("tmpfs", &[("mode", "1777"), ("size", "65536k")], quiet)?)?;
+    let size = start.shm_size.to_string();
+    mount_in_dev(&dev, "shm", detached("tmpfs", &[("mode", "1777"), ("size", &size)], quiet)?)?;
     // No node can be made in devpts, and its own have to open.
     let options = [("mode", "0620"), ("ptmxmode", "0666"), ("gid", "5")];
     mount_in_dev(&dev, "pts", detached("devpts", &options, NOSUID | NOEXEC)?)?;

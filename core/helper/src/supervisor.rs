@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal};
 
+use crate::cgroup::Cgroup;
 use crate::message::{Report, Start};
 use crate::{Failure, Result, Step, container};
 
@@ -96,6 +97,8 @@ pub fn report_failure(socket: BorrowedFd<'_>, failure: Failure) {
 fn supervise(socket: BorrowedFd<'_>, start: &Start) -> Result<i32> {
     let caller = caller(start)?;
     let _lock = lock(&start.upper)?;
+    // Gone when this returns, and that is when nothing is left in it.
+    let cgroup = Cgroup::new(start)?;
     let this = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .step(|| "open a descriptor of this process")?;
     // SAFETY: the new process namespace is for children; this process uses no facility that caches its ID.
@@ -104,7 +107,7 @@ fn supervise(socket: BorrowedFd<'_>, start: &Start) -> Result<i32> {
     // SAFETY: this process has one thread, so the child may do all that this one may.
     let pid = match unsafe { libc::fork() } {
         -1 => return Err(io::Error::last_os_error()).step(|| "fork"),
-        0 => container::run(socket, &this, start),
+        0 => container::run(socket, &this, start, cgroup.as_ref()),
         pid => pid,
     };
     let pid = Pid::from_raw(pid).ok_or_else(|| Failure::new("fork"))?;

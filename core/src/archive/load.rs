@@ -67,6 +67,54 @@ pub fn load(store: &Store, source: Source, _options: &LoadOptions, task: &Task) 
     contents.and_then(|contents| load_contents(store, contents, task)).context(|| format!("load {what}"))
 }
 
+/// Loads one image of an OCI layout directory, under no name, and returns its ID: the one with this digest, or else this tag
+/// (`latest` when none is given, or the only one that is there). An index stands for its manifest for `platform`.
+pub fn load_layout(
+    store: &Store,
+    directory: &Path,
+    tag: Option<&str>,
+    digest: Option<Digest>,
+    platform: &Platform,
+    task: &Task,
+) -> Result<Digest> {
+    let mut contents = Contents::of_directory(store, directory, task)?;
+    let Some(bytes) = contents.document(Path::new("index.json"))? else {
+        return Err(Error::new(ErrorKind::NotFound, "it is no OCI layout: it has no index.json"));
+    };
+    let Document::Index(index) = Document::parse(&bytes, "index.json")? else {
+        return Err(Error::new(ErrorKind::InvalidImage, "index.json is not an index"));
+    };
+    let tagged = |wanted: &str| {
+        index.manifests.iter().find(|descriptor| {
+            let named = |key| descriptor.annotations.get(key).map(String::as_str);
+            let full = named(NAME_ANNOTATION).and_then(|name| name.rsplit_once(':')).map(|(_, tag)| tag);
+            named(REF_ANNOTATION) == Some(wanted) || full == Some(wanted)
+        })
+    };
+    let descriptor = match (digest, tag) {
+        (Some(digest), _) => {
+            let size = contents.blob(digest)?.map_or(0, |bytes| bytes.len() as u64);
+            let known = index.manifests.iter().find(|descriptor| descriptor.digest == digest).cloned();
+            known.or_else(|| (size > 0).then(|| Descriptor::new(media_type::OCI_MANIFEST, digest, size)))
+        }
+        (None, Some(tag)) => tagged(tag).cloned(),
+        (None, None) => {
+            tagged("latest").or(index.manifests.first().filter(|_| index.manifests.len() == 1)).cloned()
+        }
+    };
+    let wanted = digest.map_or_else(|| tag.unwrap_or("latest").to_owned(), |digest| digest.to_string());
+    let Some(descriptor) = descriptor else {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no image {wanted} in it")));
+    };
+    let Some((_, bytes, manifest)) = select(&contents, &descriptor, 0, platform)? else {
+        return Err(Error::new(ErrorKind::NotFound, format!("image {wanted} is not there for {platform}")));
+    };
+    let found = vec![oci_image(&contents, OciManifest { bytes, manifest, names: Vec::new() })?];
+    let id = found[0].id;
+    let (found, layers) = collect_layers(store, &mut contents, found, task)?;
+    commit(store, found, layers, task).map(|_| id)
+}
+
 fn load_contents(store: &Store, mut contents: Contents<'_>, task: &Task) -> Result<Vec<LoadedImage>> {
     let manifests = oci_manifests(&contents)?;
     let found = match contents.document(Path::new("manifest.json"))? {
@@ -101,7 +149,9 @@ fn oci_manifests(contents: &Contents<'_>) -> Result<Vec<OciManifest>> {
     let mut found: Vec<(Digest, OciManifest)> = Vec::new();
     for descriptor in &index.manifests {
         let name = name_of(descriptor);
-        let Some((digest, bytes, manifest)) = select(contents, descriptor, 0)? else { continue };
+        let Some((digest, bytes, manifest)) = select(contents, descriptor, 0, &Platform::host())? else {
+            continue;
+        };
         match found.iter_mut().find(|(known, _)| *known == digest) {
             Some((_, known)) => known.names.extend(name),
             None => found.push((digest, OciManifest { bytes, manifest, names: name.into_iter().collect() })),
@@ -117,11 +167,12 @@ fn name_of(descriptor: &Descriptor) -> Option<Reference> {
     full.or(short).and_then(|name| Reference::for_tagging(name).ok())
 }
 
-/// The manifest a descriptor means: itself, or of an index the one for this host, or the only one that is there.
+/// The manifest a descriptor means: itself, or of an index the one for a platform, or the only one that is there.
 fn select(
     contents: &Contents<'_>,
     descriptor: &Descriptor,
     depth: u32,
+    wanted: &Platform,
 ) -> Result<Option<(Digest, Vec<u8>, Manifest)>> {
     let digest = descriptor.digest;
     let Some(bytes) = contents.blob(digest)? else {
@@ -140,24 +191,24 @@ fn select(
             format!("index {digest}: indexes are nested too deep"),
         ));
     }
-    select_platform(contents, &index, depth)
+    select_platform(contents, &index, depth, wanted)
 }
 
 fn select_platform(
     contents: &Contents<'_>,
     index: &Index,
     depth: u32,
+    wanted: &Platform,
 ) -> Result<Option<(Digest, Vec<u8>, Manifest)>> {
-    let host = Platform::host();
     let fits = |descriptor: &&Descriptor| match &descriptor.platform {
-        Some(platform) => platform.os == host.os && platform.architecture == host.architecture,
+        Some(platform) => platform.os == wanted.os && platform.architecture == wanted.architecture,
         None => false,
     };
     let real = |descriptor: &&Descriptor| {
         descriptor.platform.as_ref().is_none_or(|platform| platform.os != "unknown")
     };
     for descriptor in index.manifests.iter().filter(fits).chain(index.manifests.iter().filter(real)) {
-        if let Some(found) = select(contents, descriptor, depth + 1)? {
+        if let Some(found) = select(contents, descriptor, depth + 1, wanted)? {
             return Ok(Some(found));
         }
     }

@@ -13,10 +13,11 @@ mod unpack;
 
 pub use import::{created, import};
 pub use ingest::{Ingested, written};
-pub use load::load;
+pub use load::{load, load_layout};
 pub use options::{
     ImportOptions, LayerCompression, LoadOptions, LoadedImage, SaveFormat, SaveOptions, Source, Target,
     UnpackOptions,
 };
 pub use save::save;
+pub use stream::open_source;
 pub use unpack::unpack;

@@ -1,17 +1,20 @@
-//! Where COPY and ADD take files from: the context without what its ignore file excludes, or any other directory.
+//! Where COPY and ADD take files from: a directory with files in memory over it, without what an ignore file excludes.
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
+use super::digests::Stamp;
+use super::memory::Memory;
 use crate::dockerfile::Ignore;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
 use crate::layer::{Entry, EntryKind, Timestamp};
 
 /// Largest Dockerfile or ignore file, in bytes.
-const TEXT_LIMIT: u64 = 16 << 20;
+pub const TEXT_LIMIT: u64 = 16 << 20;
 /// Most symlinks on the way to one path.
 const MAX_LINKS: u32 = 255;
 
@@ -26,6 +29,16 @@ pub trait Files {
     /// The content of a file.
     fn open(&self, path: &Path) -> Result<File>;
 
+    /// What tells whether a file is unchanged, no link followed; `None` where nothing does.
+    fn stamp(&self, _path: &Path) -> Result<Option<Stamp>> {
+        Ok(None)
+    }
+
+    /// What the store remembers the digests of these files by; `None` where files have no stamps.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
     /// The device and inode of a file that has other names, too; `None` for any other.
     fn shared_inode(&self, _path: &Path) -> Result<Option<(u64, u64)>> {
         Ok(None)
@@ -34,6 +47,11 @@ pub trait Files {
     /// Whether a path is left out; a directory that is may hold files that are not.
     fn excluded(&self, _path: &Path) -> bool {
         false
+    }
+
+    /// Where a path is on the disk, if it is there just as it is here, apart from what is left out and from its owner.
+    fn on_disk(&self, _path: &Path) -> Option<PathBuf> {
+        None
     }
 
     /// Follows links inside the root, also the last one. What is not there is kept as it is.
@@ -79,50 +97,81 @@ fn names(path: &Path) -> Vec<OsString> {
         .collect()
 }
 
-/// A directory to copy from.
+/// A context: a directory, and files in memory that lie over it, without what an ignore file leaves out.
+#[derive(Default)]
 pub struct Context {
-    root: PathBuf,
+    /// Nothing where all is in memory.
+    root: Option<PathBuf>,
+    memory: Memory,
     ignore: Option<Ignore>,
+    /// A directory that was made for it, and goes with it.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Context {
-    /// Opens a build's context, and reads its Dockerfile: a path relative to the context unless absolute.
-    pub fn open(root: &Path, dockerfile: Option<&Path>) -> Result<(Context, Vec<u8>)> {
-        if root.as_os_str().is_empty() {
-            return Err(Error::new(ErrorKind::InvalidArgument, "no context was given: a build needs a path"));
-        }
-        if !fs::is_directory(root) {
-            let kind =
-                if fs::stat(root)?.is_some() { ErrorKind::InvalidArgument } else { ErrorKind::NotFound };
-            return Err(Error::new(kind, format!("the context {} is not a directory", root.display())));
-        }
-        let path = root.join(dockerfile.unwrap_or(Path::new("Dockerfile")));
-        let text = fs::read(&path, TEXT_LIMIT).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::new(
-                ErrorKind::NotFound,
-                format!("Cannot locate specified Dockerfile: {}", path.display()),
-            ),
-            _ => error,
-        })?;
-        let mut beside = path.into_os_string();
-        beside.push(".dockerignore");
-        let ignore = match fs::read_optional(Path::new(&beside), TEXT_LIMIT)? {
-            Some(text) => Some(text),
-            None => fs::read_optional(&root.join(".dockerignore"), TEXT_LIMIT)?,
-        };
-        let ignore = ignore
-            .map(|text| Ignore::parse(&String::from_utf8_lossy(&text)))
-            .transpose()
-            .map_err(|error| error.as_kind(ErrorKind::InvalidArgument))
-            .context(|| "read .dockerignore")?
-            .filter(|ignore| !ignore.is_empty());
-        Ok((Context { root: root.to_owned(), ignore }, text))
+    /// Any directory, with all that is in it.
+    pub fn of_directory(root: &Path) -> Context {
+        Context { root: Some(root.to_owned()), ..Context::default() }
     }
 
-    /// Any directory, with all that is in it.
-    #[allow(dead_code, reason = "for sources that are fetched")]
-    pub fn of_directory(root: &Path) -> Context {
-        Context { root: root.to_owned(), ignore: None }
+    /// A directory in a temporary one.
+    pub fn of_temporary(folder: tempfile::TempDir, root: PathBuf) -> Context {
+        Context { root: Some(root), _folder: Some(folder), ..Context::default() }
+    }
+
+    /// With files in memory, which beat those of the directory.
+    pub fn with_memory(mut self, memory: Memory) -> Context {
+        self.memory = memory;
+        self
+    }
+
+    /// Without what the text of an ignore file leaves out.
+    pub fn without(mut self, ignore: &[u8]) -> Result<Context> {
+        let ignore = Ignore::parse(&String::from_utf8_lossy(ignore))
+            .map_err(|error| error.as_kind(ErrorKind::InvalidArgument))
+            .context(|| "read .dockerignore")?;
+        self.ignore = Some(ignore).filter(|ignore| !ignore.is_empty());
+        Ok(self)
+    }
+
+    /// The directory on the disk, where there is one.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// Whether a relative path is that of a file in memory.
+    pub fn has_in_memory(&self, path: &Path) -> bool {
+        !path.is_absolute() && self.memory.content(&names(path).iter().collect::<PathBuf>()).is_some()
+    }
+
+    /// A text in it, links followed inside; `None` when there is no such file.
+    pub fn read_text(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let resolved = self.resolve(path)?;
+        let Some(entry) = self.get(&resolved)? else { return Ok(None) };
+        // Anything else could block, or has no text.
+        if entry.kind != EntryKind::File {
+            let message = format!("{} in the context is not a file", path.display());
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        read_text(self.open(&resolved)?, path).map(Some)
+    }
+
+    /// Where a path is on the disk, unless files in memory stand in its way.
+    fn disk_path(&self, path: &Path) -> Result<Option<PathBuf>> {
+        let Some(root) = &self.root else { return Ok(None) };
+        if !self.memory.is_empty() {
+            for parent in path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty()) {
+                let hides = match self.memory.get(parent) {
+                    None => false,
+                    Some(entry) if entry.kind == EntryKind::File => true,
+                    Some(_) => fs::stat(&root.join(parent))?.is_some_and(|found| !found.is_dir()),
+                };
+                if hides {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(root.join(path)))
     }
 }
 
@@ -131,19 +180,71 @@ impl Files for Context {
         if self.excluded(path) && self.ignore.as_ref().is_none_or(|ignore| ignore.may_skip_directory(path)) {
             return Ok(None);
         }
-        entry_of(&self.root.join(path), path)
+        if path.as_os_str().is_empty() && self.root.is_none() {
+            return Ok(Some(Entry::new("", EntryKind::Directory, 0o755)));
+        }
+        let memory = self.memory.get(path);
+        if memory.as_ref().is_some_and(|entry| entry.kind == EntryKind::File) {
+            return Ok(memory);
+        }
+        let disk = match self.disk_path(path)? {
+            Some(file) => entry_of(&file, path)?,
+            None => None,
+        };
+        // A directory that only files in memory need is what it is on the disk.
+        Ok(match memory {
+            Some(_) => disk.filter(|entry| entry.kind == EntryKind::Directory).or(memory),
+            None => disk,
+        })
     }
 
     fn children(&self, path: &Path) -> Result<Vec<OsString>> {
-        fs::list(&self.root.join(path))
+        let mut names = match self.disk_path(path)? {
+            Some(folder) if self.memory.is_empty() || fs::is_directory(&folder) => fs::list(&folder)?,
+            _ => Vec::new(),
+        };
+        if !self.memory.is_empty() {
+            names.extend(self.memory.children(path));
+            names.sort();
+            names.dedup();
+        }
+        Ok(names)
     }
 
     fn open(&self, path: &Path) -> Result<File> {
-        fs::open(&self.root.join(path))
+        if let Some(file) = self.memory.open(path) {
+            return file;
+        }
+        match self.disk_path(path)? {
+            Some(file) => fs::open(&file),
+            None => Err(Error::new(ErrorKind::NotFound, format!("no such file: {}", path.display()))),
+        }
+    }
+
+    fn stamp(&self, path: &Path) -> Result<Option<Stamp>> {
+        if self.memory.get(path).is_some() {
+            return Ok(None);
+        }
+        let Some(file) = self.disk_path(path)? else { return Ok(None) };
+        Ok(fs::stat(&file)?.map(|found| Stamp::of(&found)))
+    }
+
+    fn identity(&self) -> Option<String> {
+        // A temporary directory is not seen again.
+        let root = self.root.as_ref().filter(|_| self._folder.is_none())?;
+        Some(fs::absolute(root).ok()?.to_string_lossy().into_owned())
     }
 
     fn shared_inode(&self, path: &Path) -> Result<Option<(u64, u64)>> {
-        shared_inode_of(&self.root.join(path))
+        if self.memory.get(path).is_some() {
+            return Ok(None);
+        }
+        self.disk_path(path)?.map_or(Ok(None), |file| shared_inode_of(&file))
+    }
+
+    fn on_disk(&self, path: &Path) -> Option<PathBuf> {
+        // Files in memory would not be seen there.
+        self.root.as_ref().filter(|_| self.memory.is_empty()).map(|root| root.join(path))
     }
 
     fn excluded(&self, path: &Path) -> bool {
@@ -155,6 +256,19 @@ impl Files for Context {
 pub fn shared_inode_of(file: &Path) -> Result<Option<(u64, u64)>> {
     let found = fs::stat(file)?.filter(|found| found.nlink() > 1);
     Ok(found.map(|found| (found.dev(), found.ino())))
+}
+
+/// All of a Dockerfile or an ignore file.
+pub fn read_text(file: impl Read, path: &Path) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    file.take(TEXT_LIMIT + 1).read_to_end(&mut text).context(|| format!("read {}", path.display()))?;
+    match text.len() as u64 > TEXT_LIMIT {
+        false => Ok(text),
+        true => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("{} is larger than {TEXT_LIMIT} bytes", path.display()),
+        )),
+    }
 }
 
 /// A file on the disk as an entry with its owner and time; sockets are nothing.

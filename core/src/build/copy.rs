@@ -4,7 +4,9 @@
 use super::chmod::Mode;
 use super::context::Files;
 use super::copy_key::Keys;
+use super::explain::Inputs;
 use super::image_files::ImageFiles;
+use super::named::Opened;
 use super::plan::find_stage;
 use super::sources::{Inline, Source, find};
 use super::stage::{Stage, StepLayer};
@@ -26,10 +28,6 @@ fn failed(message: String) -> Error {
     Error::new(ErrorKind::BuildFailed, message)
 }
 
-fn unsupported(what: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("{what} is not supported yet"))
-}
-
 impl Build<'_> {
     /// COPY, from the context, a stage or an image, or of what the Dockerfile itself has.
     pub(super) fn copy(
@@ -39,6 +37,7 @@ impl Build<'_> {
         args: &CopyArgs,
         n: u32,
     ) -> Result<()> {
+        self.refuse_remote(stage, args)?;
         let inline = self.inline(stage, args)?;
         let Some(from) = &args.from else {
             let mut sources = self.find(stage, args, self.context, false)?;
@@ -50,7 +49,18 @@ impl Build<'_> {
                 Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
                 None => return Err(failed(format!("stage {from} is empty"))),
             },
-            None => self.open_image(from)?,
+            None => {
+                let platform = &self.plan.stages[stage.number].platform;
+                match self.named_context(from, platform)? {
+                    Some(Opened::Files(context)) => {
+                        let mut sources = self.find(stage, args, context, false)?;
+                        sources.extend(inline.sources());
+                        return self.place(stage, instruction, args, &sources, n);
+                    }
+                    Some(Opened::Image(image)) => self.open_image(image, platform)?,
+                    None => self.open_image(from, platform)?,
+                }
+            }
         };
         let lease = self.store.lease();
         let snapshots = image.snapshots(self.store, &lease, self.task)?;
@@ -68,15 +78,8 @@ impl Build<'_> {
         args: &CopyArgs,
         n: u32,
     ) -> Result<()> {
-        if args.checksum.is_some() || args.keep_git_dir {
-            let flag = if args.keep_git_dir { "--keep-git-dir" } else { "--checksum" };
-            return Err(unsupported(&format!("ADD {flag}")));
-        }
-        for source in &args.sources {
-            let source = self.expand(stage, source)?;
-            if source.contains("://") || source.starts_with("git@") {
-                return Err(unsupported("ADD of a URL"));
-            }
+        if let Some(remote) = self.remote_sources(stage, args)? {
+            return self.add_remote(stage, instruction, args, remote, n);
         }
         let inline = self.inline(stage, args)?;
         let mut sources = self.find(stage, args, self.context, false)?;
@@ -91,7 +94,7 @@ impl Build<'_> {
     }
 
     /// What the words of an instruction mean among these files.
-    fn find<'f>(
+    pub(super) fn find<'f>(
         &self,
         stage: &mut Stage,
         args: &CopyArgs,
@@ -106,7 +109,7 @@ impl Build<'_> {
     }
 
     /// The heredocs of an instruction as files.
-    fn inline(&self, stage: &mut Stage, args: &CopyArgs) -> Result<Inline> {
+    pub(super) fn inline(&self, stage: &mut Stage, args: &CopyArgs) -> Result<Inline> {
         let mut inline = Inline::default();
         for heredoc in &args.heredocs {
             let content = match heredoc.expand {
@@ -128,7 +131,7 @@ impl Build<'_> {
     }
 
     /// Puts sources into the image: from the cache, or as a new layer.
-    fn place(
+    pub(super) fn place(
         &self,
         stage: &mut Stage,
         instruction: &Instruction,
@@ -154,12 +157,12 @@ impl Build<'_> {
             let shown: Vec<_> =
                 sources.iter().map(|source| (source.path.to_string_lossy(), source.is_archive)).collect();
             keys.of_archives(&shown);
-            self.place_unpacked(stage, &destination, &how, sources, &keys, n).context(what)?
+            self.place_unpacked(stage, (instruction, &destination, &how), sources, &keys, n).context(what)?
         } else {
             let items = self.target(stage, &destination, &how, args.link, |target| {
                 sources.iter().try_for_each(|source| target.put(source))
             });
-            self.place_cached(stage, &items.context(what)?, &destination, &keys, n)?
+            self.place_cached(stage, instruction, &items.context(what)?, &destination, &keys, n)?
         };
         let Some((layer, key)) = made else { return Ok(()) };
         let known = match (args.link, &layer) {
@@ -216,13 +219,15 @@ impl Build<'_> {
     fn place_cached(
         &self,
         stage: &mut Stage,
+        instruction: &Instruction,
         items: &Items<'_>,
         destination: &str,
         keys: &Keys,
         n: u32,
     ) -> Result<Option<(Option<Ingested>, Digest)>> {
-        let known =
-            !self.options.no_cache && self.store.db().read(|db| self.store.cached(db, keys.text))?.is_some();
+        let known = !self.ignores_cache(stage)
+            && (self.shared.knows(keys.text)
+                || self.store.db().read(|db| self.store.is_cached(db, keys.text))?);
         if known {
             let key = keys.of_items(items, &hash_contents(self, items)?);
             if self.reuse(stage, key, destination, keys, n)? {
@@ -231,7 +236,11 @@ impl Build<'_> {
         }
         if items.is_empty() {
             let key = keys.of_items(items, &[]);
-            return Ok(if self.reuse(stage, key, destination, keys, n)? { None } else { Some((None, key)) });
+            if self.reuse(stage, key, destination, keys, n)? {
+                return Ok(None);
+            }
+            self.explain(stage, instruction, &Inputs::of_files(destination, items, &[]), n)?;
+            return Ok(Some((None, key)));
         }
         let (layer, digests) = write_layer(self, items)?;
         let key = keys.of_items(items, &digests);
@@ -239,6 +248,7 @@ impl Build<'_> {
         if self.reuse(stage, key, destination, keys, n)? {
             return Ok(None);
         }
+        self.explain(stage, instruction, &Inputs::of_files(destination, items, &digests), n)?;
         Ok(Some((Some(layer), key)))
     }
 
@@ -246,8 +256,7 @@ impl Build<'_> {
     fn place_unpacked(
         &self,
         stage: &mut Stage,
-        destination: &str,
-        how: &Placing,
+        (instruction, destination, how): (&Instruction, &str, &Placing),
         sources: &[Source<'_>],
         keys: &Keys,
         n: u32,
@@ -258,10 +267,12 @@ impl Build<'_> {
                 false => target.put(source),
             })
         })?;
-        let key = keys.of_items(&unopened, &hash_contents(self, &unopened)?);
+        let digests = hash_contents(self, &unopened)?;
+        let key = keys.of_items(&unopened, &digests);
         if self.reuse(stage, key, destination, keys, n)? {
             return Ok(None);
         }
+        self.explain(stage, instruction, &Inputs::of_files(destination, &unopened, &digests), n)?;
         let mut unpacked = Vec::new();
         for source in sources {
             unpacked.push(if source.is_archive { Some(Unpacked::new(self, source)?) } else { None });
@@ -299,7 +310,7 @@ impl Build<'_> {
     }
 
     /// Expands a word with the stage's environment and arguments.
-    fn expand(&self, stage: &mut Stage, word: &str) -> Result<String> {
+    pub(super) fn expand(&self, stage: &mut Stage, word: &str) -> Result<String> {
         changes(&mut stage.config.config, &mut stage.cmd_set, self.plan.escape, &stage.arguments).expand(word)
     }
 

@@ -56,7 +56,7 @@ impl Keys {
 }
 
 /// Everything that decides what the items make: names, attributes and contents, but no times.
-fn items_key(base: &str, items: &Items<'_>, digests: &[Digest]) -> Digest {
+pub fn items_key(base: &str, items: &Items<'_>, digests: &[Digest]) -> Digest {
     let mut digests = digests.iter();
     let mut key = Hasher::default();
     key.update(base.as_bytes());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::archive::{LayerCompression, Source, Target};
+pub use crate::dockerfile::BuildStep;
 use crate::registry::Auth;
 
 /// The network of RUN steps.
@@ -152,20 +153,6 @@ pub struct Ulimit {
     pub soft: i64,
     /// What they may raise it to.
     pub hard: i64,
-}
-
-/// One instruction of a Dockerfile as data.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BuildStep {
-    /// Its name, `COPY` for instance.
-    pub instruction: String,
-    /// Its flags by name, without `--`: a text, `true`, or a list of texts.
-    #[serde(default)]
-    pub flags: BTreeMap<String, Value>,
-    /// What follows: a text (shell form, or the whole rest), a list of texts (exec form, paths), or an object (ENV, LABEL, ARG).
-    #[serde(default)]
-    pub args: Value,
 }
 
 /// Where a result goes.

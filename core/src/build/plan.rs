@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::BuildOptions;
-use crate::dockerfile::{self, Command, Dockerfile, Instruction, expand};
+use super::named::NamedContexts;
+use crate::dockerfile::{
+    self, Check, Command, Dockerfile, Flags, Instruction, Warning, did_you_mean, expand, lint,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform::Platform;
 
@@ -23,8 +26,10 @@ pub struct Plan {
     pub used_arguments: BTreeSet<String>,
     /// The escape character.
     pub escape: char,
-    /// What the parser found odd.
-    pub warnings: Vec<(u32, String)>,
+    /// Which build checks hold, and whether they fail the build.
+    pub check: Check,
+    /// What they found.
+    pub warnings: Vec<Warning>,
 }
 
 /// One stage.
@@ -33,12 +38,16 @@ pub struct PlannedStage {
     pub name: Option<String>,
     /// Where it starts.
     pub base: Base,
+    /// What it is for: the build's target, or what its FROM says.
+    pub platform: Platform,
     /// The FROM itself.
     pub from: Instruction,
     /// What follows.
     pub instructions: Vec<Instruction>,
     /// Whether the target needs it.
     pub needed: bool,
+    /// None of its steps is taken from the cache.
+    pub ignores_cache: bool,
     /// The stages that it needs itself.
     pub sources: Vec<usize>,
     /// The number of its first step, from 1, if it is needed.
@@ -61,7 +70,12 @@ pub enum Base {
     Stage(usize),
     /// An image of the store.
     Image(String),
+    /// A named context.
+    Context(String),
 }
+
+/// The build argument that stands in for `# check=`, as in BuildKit.
+const CHECK_ARGUMENT: &str = "BUILDKIT_DOCKERFILE_CHECK";
 
 /// Arguments that every build has, without a value in the Dockerfile (Dockerfile reference, "Automatic platform ARGs").
 pub fn platform_arguments(platform: &Platform) -> BTreeMap<String, String> {
@@ -78,16 +92,33 @@ pub fn platform_arguments(platform: &Platform) -> BTreeMap<String, String> {
 /// Says where in the Dockerfile an error belongs.
 pub fn at(instruction: &Instruction) -> impl FnOnce(Error) -> Error + '_ {
     move |error| {
-        error.with("line", i64::from(instruction.line)).with("instruction", instruction.name.as_str())
+        error
+            .with("line", i64::from(instruction.line))
+            .with("column", i64::from(instruction.column))
+            .with("instruction", instruction.name.as_str())
     }
 }
 
 impl Plan {
     /// Parses and plans.
-    pub fn make(text: &[u8], options: &BuildOptions, platform: &Platform) -> Result<Plan> {
-        let Dockerfile { escape, meta_args, stages, warnings, .. } = dockerfile::parse(text)?;
-        let mut meta_arguments = platform_arguments(platform);
+    pub fn make(
+        text: &[u8],
+        options: &BuildOptions,
+        platform: &Platform,
+        contexts: &NamedContexts,
+    ) -> Result<Plan> {
+        let parsed = dockerfile::parse(text)?;
         let mut used_arguments = BTreeSet::new();
+        let check = match options.buildargs.get(CHECK_ARGUMENT) {
+            Some(check) => Check::parse(check)
+                .map_err(|error| error.as_kind(ErrorKind::InvalidArgument).context(CHECK_ARGUMENT))?,
+            None => parsed.checks.clone(),
+        };
+        used_arguments
+            .extend(options.buildargs.contains_key(CHECK_ARGUMENT).then(|| CHECK_ARGUMENT.to_owned()));
+        let warnings = lint(&parsed, &check);
+        let Dockerfile { escape, meta_args, stages, .. } = parsed;
+        let mut meta_arguments = platform_arguments(platform);
         for instruction in &meta_args {
             let Command::Arg(pairs) = &instruction.command else { continue };
             for (name, default) in pairs {
@@ -115,29 +146,37 @@ impl Plan {
                     format!("base name ({}) should not be blank", stage.base),
                 )));
             }
-            if let Some(wanted) = &stage.platform {
-                let wanted: Platform =
-                    expand(wanted, escape, &lookup).and_then(|text| text.parse()).map_err(at(&stage.from))?;
-                if wanted != *platform {
-                    return Err(at(&stage.from)(Error::new(
-                        ErrorKind::Unsupported,
-                        format!("FROM --platform={wanted} in a build for {platform}"),
-                    )));
-                }
-            }
+            let wanted = match &stage.platform {
+                Some(wanted) => expand(wanted, escape, &lookup).map_err(at(&stage.from))?,
+                None => String::new(),
+            };
             let lower = base.to_lowercase();
             let earlier = planned.iter().rposition(|earlier| earlier.name.as_deref() == Some(lower.as_str()));
-            let base = match earlier {
-                Some(number) => Base::Stage(number),
-                None if base == "scratch" => Base::Scratch,
-                None => Base::Image(base),
+            // A context that has a stage's own name stands in its place; one that has its base's name, in the base's.
+            let replaced = stage.name.clone().filter(|name| contexts.has(name));
+            let instructions = if replaced.is_some() { Vec::new() } else { stage.instructions };
+            let base = match (replaced, earlier) {
+                (Some(name), _) => Base::Context(name),
+                (None, Some(number)) => Base::Stage(number),
+                (None, None) if base == "scratch" => Base::Scratch,
+                (None, None) if contexts.has(&base) => Base::Context(base),
+                (None, None) => Base::Image(base),
+            };
+            let platform = match (wanted.as_str(), &base) {
+                ("", Base::Stage(number)) => planned[*number].platform.clone(),
+                ("", _) => platform.clone(),
+                (wanted, _) => wanted
+                    .parse()
+                    .map_err(|error: Error| at(&stage.from)(error.as_kind(ErrorKind::DockerfileSyntax)))?,
             };
             planned.push(PlannedStage {
                 name: stage.name,
                 base,
+                platform,
                 from: stage.from,
-                instructions: stage.instructions,
+                instructions,
                 needed: false,
+                ignores_cache: options.no_cache,
                 sources: Vec::new(),
                 first_step: 0,
             });
@@ -145,15 +184,29 @@ impl Plan {
         let target = match &options.target {
             None => planned.len() - 1,
             Some(target) => find_stage(&planned, target).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!("failed to reach build target {target} in Dockerfile"),
-                )
+                let names = planned.iter().filter_map(|stage| stage.name.as_deref());
+                let hint = did_you_mean(target, "", names);
+                let message = format!("failed to reach build target {target} in Dockerfile{hint}");
+                Error::new(ErrorKind::InvalidArgument, message)
             })?,
         };
+        for name in &options.no_cache_stages {
+            let number = find_stage(&planned, name).ok_or_else(|| {
+                let message = format!("no stage {name} in the Dockerfile to be built without the cache");
+                Error::new(ErrorKind::InvalidArgument, message)
+            })?;
+            planned[number].ignores_cache = true;
+        }
         if !options.labels.is_empty() {
             let line = planned[target].instructions.last().unwrap_or(&planned[target].from).end_line;
             planned[target].instructions.push(labels(&options.labels, line));
+        }
+        for instruction in planned.iter().flat_map(|stage| &stage.instructions) {
+            if let Command::Run { mounts, .. } = &instruction.command {
+                for mount in mounts {
+                    dockerfile::check_mount(mount).map_err(at(instruction))?;
+                }
+            }
         }
         for number in 0..planned.len() {
             planned[number].sources = sources(&planned, number);
@@ -172,6 +225,7 @@ impl Plan {
             meta_arguments,
             used_arguments,
             escape,
+            check,
             warnings,
         })
     }
@@ -193,10 +247,15 @@ fn sources(stages: &[PlannedStage], number: usize) -> Vec<usize> {
         sources.push(base);
     }
     for instruction in &stages[number].instructions {
-        if let Command::Copy(args) = &instruction.command
-            && let Some(from) = &args.from
-        {
-            sources.extend(find_stage(&stages[..number], from));
+        match &instruction.command {
+            Command::Copy(args) => {
+                sources.extend(args.from.as_ref().and_then(|from| find_stage(&stages[..number], from)));
+            }
+            Command::Run { mounts, .. } => {
+                let from = mounts.iter().filter_map(|mount| dockerfile::mount_from(mount));
+                sources.extend(from.filter_map(|from| find_stage(&stages[..number], &from)));
+            }
+            _ => {}
         }
     }
     sources.sort_unstable();
@@ -221,8 +280,11 @@ fn labels(labels: &BTreeMap<String, String>, line: u32) -> Instruction {
     let text: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     Instruction {
         line,
+        column: 1,
         end_line: line,
         name: "LABEL".into(),
+        comment: None,
+        flags: Flags::default(),
         text: format!("LABEL {}", text.join(" ")),
         command: Command::Label(labels.iter().map(|(key, value)| (quote(key), quote(value))).collect()),
     }

@@ -1,27 +1,31 @@
 //! RUN: the command in a container, and what it changed as a layer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
+use super::explain::Inputs;
+use super::run_log::Log;
+use super::run_mounts::{Ready, RunMounts};
 use super::stage::{DEFAULT_PATH, Stage};
 use super::steps::changes;
 use super::tar::{missing_directories, new_time};
 use super::{Build, BuildNetwork, cache_key};
 use crate::archive::{Ingested, written};
 use crate::config::PROXY_ARGS;
-use crate::container::{self, Network, RunSpec, user};
+use crate::container::{self, Mount, MountSource, Network, RunSpec, user};
 use crate::digest::Digest;
-use crate::dockerfile::{Command, Instruction};
+use crate::dockerfile::{Command, Instruction, RunScript};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::event::{Event, LogStream};
+use crate::event::Event;
 use crate::fs;
-use crate::layer::{self, LayerWriter, TarWriter};
+use crate::layer::{self, LayerWriter, TarWriter, Tree};
 use crate::spec::{RunConfig, variable};
 use crate::store::ContainerFolder;
 
-/// How much of a failed command's output its error has: the last lines, and of them the last bytes.
-const TAIL_LINES: usize = 20;
-const TAIL_BYTES: usize = 4096;
+/// Where a program that is written in the Dockerfile is found while it runs (BuildKit's place).
+const PROGRAMS: &str = "/dev/pipes";
 
 /// Whether steps can run here, or why not.
 pub fn run_support() -> Result<()> {
@@ -29,30 +33,91 @@ pub fn run_support() -> Result<()> {
 }
 
 /// A RUN step, ready to be looked up or executed.
-struct RunCommand {
+struct RunCommand<'f> {
     args: Vec<String>,
+    /// A program that is brought in for the run, and the heredoc that it is written in.
+    program: Option<Program>,
     /// Build arguments and proxies that the command sees.
     arguments: BTreeMap<String, String>,
     proxies: BTreeMap<String, String>,
     network: Network,
+    insecure: bool,
+    mounts: RunMounts<'f>,
+}
+
+/// A program that is written in the Dockerfile.
+#[derive(Serialize)]
+struct Program {
+    name: String,
+    content: String,
+}
+
+impl RunCommand<'_> {
+    /// What decides what the step makes, but for the files that are mounted.
+    fn key(&self, build: &Build<'_>, stage: &Stage, mounts: &[String]) -> Result<Digest> {
+        // Every RUN after an ARG depends on its value, mentioned or not; proxies never count.
+        cache_key(&(
+            stage.parent_key(),
+            "RUN",
+            (&self.args, &self.program),
+            &self.arguments,
+            (self.network == Network::None, self.insecure),
+            mounts,
+            &stage.config.author,
+            build.epoch,
+        ))
+    }
+
+    /// What the step looks at, for who wants to know why it is made.
+    fn inputs(&self, mounts: &[String]) -> Inputs<'static> {
+        let mut inputs = Inputs::of_text(&self.args.join(" "));
+        let arguments = self.arguments.iter();
+        inputs.texts.extend(arguments.map(|(name, value)| (format!("argument {name}"), value.clone())));
+        inputs.texts.extend(mounts.iter().zip(1..).map(|(mount, n)| (format!("mount {n}"), mount.clone())));
+        if let Some(program) = &self.program {
+            inputs.texts.insert("script".into(), program.content.clone());
+        }
+        inputs
+    }
+
+    /// The line of history: as Docker has it, build arguments first.
+    fn created_by(&self) -> String {
+        let shown = match &self.program {
+            None => self.args.join(" "),
+            Some(Program { name, content }) => format!("{} <<{name}\n{content}{name}", self.args.join(" ")),
+        };
+        if self.arguments.is_empty() {
+            return shown;
+        }
+        let arguments: Vec<String> =
+            self.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("|{} {} {shown}", arguments.len(), arguments.join(" "))
+    }
 }
 
 impl Build<'_> {
     /// RUN: from the cache, or executed.
     pub(super) fn run(&self, stage: &mut Stage, instruction: &Instruction, n: u32) -> Result<()> {
-        let command = self.command(stage, instruction)?;
-        // Every RUN after an ARG depends on its value, mentioned or not; proxies never count.
-        let key = cache_key(&(
-            stage.parent_key(),
-            "RUN",
-            &command.args,
-            &command.arguments,
-            &stage.config.author,
-            self.epoch,
-        ))?;
-        if self.try_cache(stage, key, n)? {
+        let mut command = self.command(stage, instruction)?;
+        let lease = self.store.lease();
+        let key = command.mounts.key(self, &lease, false)?;
+        let mut keys = vec![command.key(self, stage, &key)?];
+        if self.try_cache(stage, keys[0], n)? {
             return Ok(());
         }
+        if command.mounts.has_images() {
+            // Another image, but what is mounted of it may be the same.
+            let key = command.mounts.key(self, &lease, true)?;
+            keys.push(command.key(self, stage, &key)?);
+            if self.try_cache(stage, keys[1], n)? {
+                let id = stage.id();
+                return self
+                    .store
+                    .db()
+                    .write_relaxed(|db| id.map_or(Ok(()), |id| self.store.remember(db, keys[0], id)));
+            }
+        }
+        self.explain(stage, instruction, &command.inputs(&key), n)?;
         let Some(image) = stage.id() else {
             return Err(Error::new(
                 ErrorKind::BuildFailed,
@@ -60,20 +125,23 @@ impl Build<'_> {
             ));
         };
         container::is_supported()?;
+        container::can_run(&stage.config.platform())?;
         let folder = self.store.create_container(image)?;
         self.task.emit(&Event::StepRunning { n, container: folder.id.clone() })?;
-        let lease = self.store.lease();
         let mut lowers = stage.snapshots(self.store, &lease, self.task)?;
         lowers.reverse();
         self.make_working_directory(stage, &folder, &lowers)?;
-        self.execute_in(stage, &command, &folder, lowers, n)?;
+        let mounts = std::mem::take(&mut command.mounts).prepare(self, stage, &folder)?;
+        let stubs = stubs(stage.tree(self.store)?, &folder.upper(), &mounts)?;
+        self.execute_in(stage, &command, &folder, lowers, &mounts, n)?;
+        drop(mounts);
+        layer::remove_stubs(&folder.upper(), &stubs)?;
         let layer = self.take_layer(stage, &folder)?;
         let chain = layer.as_ref().map(|(_, layer)| {
             let below = stage.layers.last().map(|layer| layer.chain_id);
             Digest::chain(below, layer.diff_id)
         });
-        let created_by = created_by(&command);
-        self.commit(stage, created_by, layer, &[key])?;
+        self.commit(stage, command.created_by(), layer, &keys)?;
         if let Some(chain_id) = chain.filter(|_| self.epoch.is_none()) {
             // What was written is the unpacked layer, but for times that an epoch moved.
             let snapshot = self.store.temporary_directory()?;
@@ -85,19 +153,14 @@ impl Build<'_> {
         self.task.emit(&Event::ContainerRemoved { n, container })
     }
 
-    fn command(&self, stage: &mut Stage, instruction: &Instruction) -> Result<RunCommand> {
-        let Command::Run { command, mounts, network, security, devices, heredocs } = &instruction.command
-        else {
+    fn command(&self, stage: &mut Stage, instruction: &Instruction) -> Result<RunCommand<'_>> {
+        let Command::Run { mounts, network, security, devices, .. } = &instruction.command else {
             return Err(Error::new(ErrorKind::Internal, "not a RUN"));
         };
-        let flags = [
-            ("--mount", !mounts.is_empty()),
-            ("--security", security.is_some()),
-            ("--device", !devices.is_empty()),
-            ("with a heredoc", !heredocs.is_empty()),
-        ];
-        if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
-            return Err(Error::new(ErrorKind::Unsupported, format!("RUN {flag} is not supported yet")));
+        if !devices.is_empty() {
+            let message =
+                "RUN --device is not supported: it needs devices that are described to BuildKit (CDI)";
+            return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let network = match (network.as_deref(), self.options.network) {
             (Some("none"), _) | (None | Some("default"), BuildNetwork::None) => Network::None,
@@ -107,11 +170,27 @@ impl Build<'_> {
             }
             _ => Network::Host,
         };
-        let args = changes(&mut stage.config.config, &mut stage.cmd_set, self.plan.escape, &stage.arguments)
-            .wrapped(command);
+        let insecure = security.as_deref() == Some("insecure");
+        if insecure && !self.runs.insecure {
+            let message = "RUN --security=insecure is not allowed: the build has to be given allow \"security.insecure\"";
+            return Err(Error::new(ErrorKind::BuildFailed, message));
+        }
+        let (args, program) = match instruction.command.run_script() {
+            Some(RunScript::Command(command)) => {
+                let changes =
+                    changes(&mut stage.config.config, &mut stage.cmd_set, self.plan.escape, &stage.arguments);
+                (changes.wrapped(&command), None)
+            }
+            Some(RunScript::Program { name, content }) => {
+                let name = name.replace('/', "_");
+                (vec![format!("{PROGRAMS}/{name}")], Some(Program { name, content }))
+            }
+            None => (Vec::new(), None),
+        };
         if args.is_empty() {
             return Err(Error::new(ErrorKind::DockerfileSyntax, "RUN requires at least one argument"));
         }
+        let mounts = self.run_mounts(stage, mounts)?;
         let env = &stage.config.config.env;
         let proxies: BTreeMap<String, String> = self
             .options
@@ -127,7 +206,7 @@ impl Build<'_> {
             .filter(|(name, _)| variable(env, name).is_none())
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        Ok(RunCommand { args, arguments, proxies, network })
+        Ok(RunCommand { args, program, arguments, proxies, network, insecure, mounts })
     }
 
     /// A base image may name a working directory that it does not have: Docker makes it in the container.
@@ -155,9 +234,10 @@ impl Build<'_> {
     fn execute_in(
         &self,
         stage: &mut Stage,
-        command: &RunCommand,
+        command: &RunCommand<'_>,
         folder: &ContainerFolder<'_>,
         lowers: Vec<PathBuf>,
+        mounts: &Ready<'_>,
         n: u32,
     ) -> Result<()> {
         let config = stage.config.config.clone();
@@ -165,18 +245,26 @@ impl Build<'_> {
         let passwd = stage.read_unpacked(self.store, snapshots.clone(), "etc/passwd")?;
         let group = stage.read_unpacked(self.store, snapshots, "etc/group")?;
         let user = user::resolve(&config.user, &passwd, &group)?;
+        let mut env = environment(&config, command, &folder.id, &user.home);
+        env.extend(mounts.env.iter().cloned());
+        let mut all = mounts.mounts.clone();
+        all.extend(command.program.as_ref().map(Program::mount));
         let spec = RunSpec {
             id: folder.id.clone(),
             lowers,
             upper: folder.upper(),
             work: folder.work(),
             args: command.args.clone(),
-            env: environment(&config, command, &folder.id, &user.home),
+            env,
             cwd: if config.working_dir.is_empty() { "/".into() } else { config.working_dir.clone() },
             user,
             network: command.network,
+            mounts: all,
+            insecure: command.insecure,
+            limits: self.runs.limits.clone(),
+            extra_hosts: self.runs.extra_hosts.clone(),
         };
-        let mut log = Log { build: self, n, tail: VecDeque::new(), partial: [Vec::new(), Vec::new()] };
+        let mut log = Log::new(self, n);
         let status = container::run(&spec, self.task, &mut |stream, bytes| log.write(stream, bytes))?;
         log.finish()?;
         if status.code == 0 {
@@ -202,18 +290,37 @@ impl Build<'_> {
     }
 }
 
-/// The line of history: as Docker has it, build arguments first.
-fn created_by(command: &RunCommand) -> String {
-    let shown = command.args.join(" ");
-    if command.arguments.is_empty() {
-        return shown;
+impl Program {
+    fn mount(&self) -> Mount {
+        Mount {
+            target: Path::new(PROGRAMS).join(&self.name),
+            source: MountSource::File {
+                content: self.content.clone().into_bytes(),
+                mode: 0o755,
+                owner: (0, 0),
+            },
+            read_only: true,
+        }
     }
-    let arguments: Vec<String> =
-        command.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    format!("|{} {} {shown}", arguments.len(), arguments.join(" "))
 }
 
-fn environment(config: &RunConfig, command: &RunCommand, id: &str, home: &str) -> Vec<String> {
+/// What is neither in the image nor made by us yet, and will be made to be mounted upon.
+fn stubs(tree: &Tree, upper: &Path, mounts: &Ready<'_>) -> Result<Vec<PathBuf>> {
+    let mut stubs = Vec::new();
+    for mount in &mounts.mounts {
+        let target = mount.target.strip_prefix("/").unwrap_or(&mount.target);
+        let target = tree.resolve(target, true)?;
+        for path in target.ancestors().filter(|path| !path.as_os_str().is_empty()) {
+            if tree.get(path).is_some() || fs::stat(&upper.join(path))?.is_some() {
+                break;
+            }
+            stubs.push(path.to_owned());
+        }
+    }
+    Ok(stubs)
+}
+
+fn environment(config: &RunConfig, command: &RunCommand<'_>, id: &str, home: &str) -> Vec<String> {
     let mut env = Vec::new();
     if variable(&config.env, "PATH").is_none() {
         env.push(DEFAULT_PATH.to_owned());
@@ -226,57 +333,4 @@ fn environment(config: &RunConfig, command: &RunCommand, id: &str, home: &str) -
     env.extend(arguments.map(|(name, value)| format!("{name}={value}")));
     env.extend(config.env.iter().cloned());
     env
-}
-
-/// Output on its way to the events, cut at line ends, and the end of it for an error.
-struct Log<'a> {
-    build: &'a Build<'a>,
-    n: u32,
-    tail: VecDeque<String>,
-    partial: [Vec<u8>; 2],
-}
-
-impl Log<'_> {
-    fn write(&mut self, stream: LogStream, bytes: &[u8]) -> Result<()> {
-        let partial = &mut self.partial[usize::from(stream == LogStream::Stderr)];
-        partial.extend_from_slice(bytes);
-        // A line that does not end (a progress bar) goes out in pieces.
-        const LONGEST: usize = 64 * 1024;
-        let end = match partial.iter().rposition(|byte| *byte == b'\n') {
-            Some(end) => end + 1,
-            None if partial.len() >= LONGEST => partial.len(),
-            None => return Ok(()),
-        };
-        let text: Vec<u8> = partial.drain(..end).collect();
-        self.emit(stream, &text)
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        for stream in [LogStream::Stdout, LogStream::Stderr] {
-            let text = std::mem::take(&mut self.partial[usize::from(stream == LogStream::Stderr)]);
-            if !text.is_empty() {
-                self.emit(stream, &text)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn emit(&mut self, stream: LogStream, text: &[u8]) -> Result<()> {
-        let text = String::from_utf8_lossy(text).into_owned();
-        for line in text.lines() {
-            if self.tail.len() == TAIL_LINES {
-                self.tail.pop_front();
-            }
-            self.tail.push_back(line.to_owned());
-        }
-        self.build.task.emit(&Event::StepLog { n: self.n, stream, text })
-    }
-
-    fn tail(&self) -> String {
-        let text = self.tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
-        let start = (text.len().saturating_sub(TAIL_BYTES)..text.len())
-            .find(|start| text.is_char_boundary(*start))
-            .unwrap_or(text.len());
-        text[start..].to_owned()
-    }
 }

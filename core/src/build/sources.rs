@@ -27,7 +27,13 @@ pub struct Source<'f> {
     pub is_archive: bool,
 }
 
-impl Source<'_> {
+impl<'f> Source<'f> {
+    /// All that there is.
+    pub fn all_of(files: &'f dyn Files) -> Self {
+        let path = PathBuf::new();
+        Source { files, path, below: None, keeps_owner: false, is_archive: false }
+    }
+
     /// What it is, its own link followed; `None` when it has gone.
     pub fn entry(&self) -> Result<Option<(PathBuf, Entry)>> {
         let path = if self.below.is_some() { self.path.clone() } else { self.files.resolve(&self.path)? };
@@ -170,7 +176,7 @@ fn walk_below(
 }
 
 /// Whether something below an excluded directory is not excluded.
-fn has_children(files: &dyn Files, path: &Path) -> Result<bool> {
+pub fn has_children(files: &dyn Files, path: &Path) -> Result<bool> {
     if !is_directory(files, path)? {
         return Ok(false);
     }

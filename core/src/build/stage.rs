@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::plan::{Base, PlannedStage, at};
-use super::{Build, cache_key};
+use super::{Build, cache_key, shared_cache};
 use crate::archive::Ingested;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::layer::Tree;
 use crate::media_type;
 use crate::spec::{self, Descriptor, History, ImageConfig, Manifest};
-use crate::store::{Lease, NewImage, Store, StoredLayer};
+use crate::store::{Lease, NewImage, StepInputs, Store, StoredLayer};
 use crate::task::Task;
 
 /// Docker stops at this many layers ("max depth exceeded").
@@ -20,7 +20,8 @@ const MAX_LAYERS: usize = 125;
 /// What a container has as PATH where its image says nothing (Docker's default).
 pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What an image's config says of the container that made it: not true of what is built on it.
-const OF_THE_CONTAINER: [&str; 5] = ["container", "container_config", "docker_version", "id", "parent"];
+const OF_THE_CONTAINER: [&str; 6] =
+    ["container", "container_config", "docker_version", "id", "parent", shared_cache::INLINE];
 
 /// The layer of a step.
 pub enum StepLayer {
@@ -44,6 +45,10 @@ pub struct Stage {
     pub arguments: BTreeMap<String, String>,
     /// Whether this stage has set CMD.
     pub cmd_set: bool,
+    /// Whether a step of it was made, not taken from the cache.
+    pub made: bool,
+    /// What the step that is being made looks at.
+    pub inputs: Option<StepInputs>,
     /// Its number in the plan.
     pub number: usize,
     tree: Tree,
@@ -52,7 +57,7 @@ pub struct Stage {
 
 impl Stage {
     /// Nothing, but for the PATH and the working directory that BuildKit gives it.
-    fn scratch(platform: &crate::platform::Platform) -> Self {
+    pub fn scratch(platform: &crate::platform::Platform) -> Self {
         let mut config = ImageConfig::new(platform);
         config.config.env.push(DEFAULT_PATH.to_owned());
         config.config.working_dir = "/".to_owned();
@@ -64,6 +69,8 @@ impl Stage {
             arguments: BTreeMap::new(),
             cmd_set: false,
             number: 0,
+            made: false,
+            inputs: None,
             tree: Tree::default(),
             in_tree: 0,
         }
@@ -87,6 +94,8 @@ impl Stage {
             arguments: BTreeMap::new(),
             cmd_set: false,
             number: 0,
+            made: false,
+            inputs: None,
             tree: Tree::default(),
             in_tree: 0,
         })
@@ -154,9 +163,19 @@ impl Build<'_> {
             stage: planned.shown(number),
         })?;
         let mut stage = match &planned.base {
-            Base::Scratch => Stage::scratch(&self.platform),
-            Base::Stage(number) => self.continue_stage(*number)?,
-            Base::Image(name) => self.open_image(name).map_err(at(from))?,
+            Base::Scratch => Stage::scratch(&planned.platform),
+            Base::Stage(number) => {
+                let base = self.finished(*number)?;
+                let mut stage = match base.image {
+                    Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
+                    None => Stage::scratch(&planned.platform),
+                };
+                // What a stage declared holds in those that start from it (Docker's documentation of builds, "Scoping").
+                stage.arguments = base.arguments.clone();
+                stage
+            }
+            Base::Image(name) => self.open_image(name, &planned.platform).map_err(at(from))?,
+            Base::Context(name) => self.start_from_context(planned, name, number).map_err(at(from))?,
         };
         let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();
         self.task.emit(&Event::StepDone { n, image })?;
@@ -174,42 +193,14 @@ impl Build<'_> {
         Ok(stage)
     }
 
-    /// A stage that is done as the start of another, which has its arguments, too (Dockerfile reference, "ARG", "Scope").
-    fn continue_stage(&self, number: usize) -> Result<Stage> {
-        let base = self.finished(number)?;
-        let mut stage = match base.image {
-            Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
-            None => Stage::scratch(&self.platform),
-        };
-        stage.arguments.clone_from(&base.arguments);
-        Ok(stage)
-    }
-
-    /// An image of the store, which has to be for the platform of this build.
-    pub(super) fn open_image(&self, name: &str) -> Result<Stage> {
-        let (record, manifest, _) = self.store.db().write_relaxed(|db| {
-            let found = self.store.manifest_of(db, name)?;
-            self.lease.image(db, found.0.id)?;
-            Ok(found)
-        })?;
-        let stage = Stage::open(self.store, record.id, manifest)?;
-        let (found, wanted) = (stage.config.platform(), &self.platform);
-        if found.os != wanted.os
-            || (found.architecture != wanted.architecture && !found.architecture.is_empty())
-        {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!(
-                    "image with reference {name} was found but does not match the specified platform: wanted {wanted}, actual: {found}"
-                ),
-            ));
-        }
-        Ok(stage)
+    /// Whether no step of a stage is to be taken from the cache.
+    pub(super) fn ignores_cache(&self, stage: &Stage) -> bool {
+        self.plan.stages[stage.number].ignores_cache
     }
 
     /// Looks a step up in the cache; a hit becomes the stage's image.
     pub(super) fn try_cache(&self, stage: &mut Stage, key: Digest, n: u32) -> Result<bool> {
-        if self.options.no_cache {
+        if self.ignores_cache(stage) {
             return Ok(false);
         }
         let cached = self.store.db().write_relaxed(|db| {
@@ -217,7 +208,9 @@ impl Build<'_> {
             cached.map(|id| self.lease.image(db, id)).transpose()?;
             Ok(cached)
         })?;
-        let Some(id) = cached else { return Ok(false) };
+        let adopted = if cached.is_none() { self.adopt(stage, key)? } else { None };
+        let Some(id) = cached.or(adopted) else { return Ok(false) };
+        self.shared.note(stage.number, id);
         stage.take(self.store, id)?;
         self.task.emit(&Event::StepCached { n })?;
         Ok(true)
@@ -309,6 +302,7 @@ impl Build<'_> {
             parent: stage.image.map(|(id, _)| id),
             made: true,
         };
+        let (parent, inputs) = (stage.parent_key(), stage.inputs.take());
         let made = match layer {
             Some(StepLayer::Made(layer)) => vec![layer],
             _ => Vec::new(),
@@ -321,8 +315,12 @@ impl Build<'_> {
             for key in keys {
                 self.store.remember(db, *key, added.0)?;
             }
+            if let Some(inputs) = &inputs {
+                self.store.note_inputs(db, &parent, inputs)?;
+            }
             Ok(added)
         })?;
+        self.shared.note(stage.number, added.0);
         stage.image = Some(added);
         Ok(())
     }

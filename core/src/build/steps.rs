@@ -1,5 +1,6 @@
 //! One step after the other: what each instruction does to its stage.
 
+use super::explain::Inputs;
 use super::plan::at;
 use super::stage::Stage;
 use super::{Build, tar};
@@ -21,7 +22,11 @@ impl Build<'_> {
             line: instruction.line,
             stage: self.plan.stages[stage.number].shown(stage.number),
         })?;
-        self.execute(stage, instruction, n)?;
+        self.execute(stage, instruction, n).map_err(|error| match stage.id() {
+            // What the step started from: a way into the failed build.
+            Some(image) if error.field("image").is_none() => error.with("image", image.to_string()),
+            _ => error,
+        })?;
         let image = stage.id().map(|id| id.to_string()).unwrap_or_default();
         self.task.emit(&Event::StepDone { n, image })
     }
@@ -33,14 +38,16 @@ impl Build<'_> {
             Command::Run { .. } => self.run(stage, instruction, n),
             Command::Copy(args) => self.copy(stage, instruction, args, n),
             Command::Add(args) => self.add(stage, instruction, args, n),
-            Command::Arg(pairs) => self.declare(stage, pairs, n),
+            Command::Arg(pairs) => self.declare(stage, instruction, pairs, n),
             Command::Maintainer(author) => {
                 stage.config.author = author.clone();
-                self.text_step(stage, format!("MAINTAINER {author}"), n)
+                self.text_step(stage, instruction, format!("MAINTAINER {author}"), n)
             }
-            Command::Workdir(_) => self.workdir(stage, &instruction.command, n),
+            Command::Workdir(_) => self.workdir(stage, instruction, n),
             Command::From { .. } => Err(Error::new(ErrorKind::Internal, "FROM is no step of a stage")),
-            command => self.change(stage, command).and_then(|text| self.text_step(stage, text, n)),
+            command => {
+                self.change(stage, command).and_then(|text| self.text_step(stage, instruction, text, n))
+            }
         };
         result.map_err(at(instruction))
     }
@@ -53,16 +60,23 @@ impl Build<'_> {
     }
 
     /// A step that only changes the config: from the cache, or a new image without a layer.
-    fn text_step(&self, stage: &mut Stage, text: String, n: u32) -> Result<()> {
+    fn text_step(&self, stage: &mut Stage, instruction: &Instruction, text: String, n: u32) -> Result<()> {
         let key = self.text_key(stage, &text)?;
         if self.try_cache(stage, key, n)? {
             return Ok(());
         }
+        self.explain(stage, instruction, &Inputs::of_text(&text), n)?;
         self.commit(stage, format!("{NOP} {text}"), None, &[key])
     }
 
     /// ARG: declares arguments from here on, with the caller's values before the Dockerfile's.
-    fn declare(&self, stage: &mut Stage, pairs: &[(String, Option<String>)], n: u32) -> Result<()> {
+    fn declare(
+        &self,
+        stage: &mut Stage,
+        instruction: &Instruction,
+        pairs: &[(String, Option<String>)],
+        n: u32,
+    ) -> Result<()> {
         let mut shown = Vec::new();
         for (name, default) in pairs {
             let default = match default {
@@ -84,16 +98,17 @@ impl Build<'_> {
                 stage.arguments.insert(name.clone(), value);
             }
         }
-        self.text_step(stage, format!("ARG {}", shown.join(" ")), n)
+        self.text_step(stage, instruction, format!("ARG {}", shown.join(" ")), n)
     }
 
     /// WORKDIR: sets it, and makes the directory where there is none, for the user of the stage.
-    fn workdir(&self, stage: &mut Stage, command: &Command, n: u32) -> Result<()> {
-        let text = self.change(stage, command)?;
+    fn workdir(&self, stage: &mut Stage, instruction: &Instruction, n: u32) -> Result<()> {
+        let text = self.change(stage, &instruction.command)?;
         let key = self.text_key(stage, &text)?;
         if self.try_cache(stage, key, n)? {
             return Ok(());
         }
+        self.explain(stage, instruction, &Inputs::of_text(&text), n)?;
         let path = stage.config.config.working_dir.clone();
         let layer = tar::directories(self, stage, std::path::Path::new(path.trim_start_matches('/')))?;
         self.commit(stage, format!("{NOP} {text}"), layer, &[key])

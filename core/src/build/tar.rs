@@ -31,7 +31,8 @@ pub struct Body<'f> {
 }
 
 impl Body<'_> {
-    fn open(&self) -> Result<std::fs::File> {
+    /// Opens it.
+    pub fn open(&self) -> Result<std::fs::File> {
         self.files.open(&self.path)
     }
 }
@@ -126,6 +127,7 @@ pub fn write_layer(build: &Build<'_>, items: &Items<'_>) -> Result<(Ingested, Ve
     let mut tar = TarWriter::new(writer);
     let mut toc = Toc::default();
     let mut digests = Vec::new();
+    let mut known = build.digests.open(build.store);
     for item in items.values() {
         build.task.check()?;
         let mut entry = item.entry.clone();
@@ -135,26 +137,30 @@ pub fn write_layer(build: &Build<'_>, items: &Items<'_>) -> Result<(Ingested, Ve
         entry.mtime.nanoseconds = 0;
         match &item.body {
             Some(body) => {
+                let known = known.of(body.files)?;
+                let stamp = known.stamp(&body.path)?;
                 let mut reader = DigestReader::new(body.open()?);
                 tar.append(&entry, &mut reader).context(|| format!("copy {}", body.path.display()))?;
-                digests.push(reader.finish().0);
+                let digest = reader.finish().0;
+                known.learn(&body.path, stamp, digest)?;
+                digests.push(digest);
             }
             None => tar.append(&entry, &mut std::io::empty())?,
         }
         toc.entries.push(entry);
     }
+    known.save()?;
     Ok((written(tar.finish()?, toc)?, digests))
 }
 
 /// The digest of each content, in the order that [`write_layer`] has them.
 pub fn hash_contents(build: &Build<'_>, items: &Items<'_>) -> Result<Vec<Digest>> {
+    let mut known = build.digests.open(build.store);
     let mut digests = Vec::new();
     for body in items.values().filter_map(|item| item.body.as_ref()) {
         build.task.check()?;
-        let mut reader = DigestReader::new(body.open()?);
-        std::io::copy(&mut reader, &mut std::io::sink())
-            .context(|| format!("read {}", body.path.display()))?;
-        digests.push(reader.finish().0);
+        digests.push(known.of(body.files)?.digest(&body.path)?);
     }
+    known.save()?;
     Ok(digests)
 }

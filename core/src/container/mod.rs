@@ -3,10 +3,14 @@
 //! The work is done by a small static program (`core/helper`) that this library carries and starts, because a process
 //! with threads must not fork and go on. Knows nothing of images, of the store, or of Dockerfiles.
 
+mod agent;
+mod binfmt;
 mod helper;
+mod limits;
 #[allow(dead_code)] // each of the two programs speaks one half
 #[path = "../../helper/src/message.rs"]
 mod message;
+mod mounts;
 mod network_files;
 #[cfg(test)]
 mod tests;
@@ -24,8 +28,12 @@ use rustix::io::Errno;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::LogStream;
 use crate::task::Task;
+pub use agent::AgentRelay;
+pub use binfmt::can_run;
 use helper::Helper;
+pub use limits::{Limits, check_hosts};
 use message::{Report, Start};
+pub use mounts::{Mount, MountSource};
 use user::User;
 
 /// How much of a command's output is handed over at a time, in bytes.
@@ -62,6 +70,15 @@ pub struct RunSpec {
     pub user: User,
     /// Its network.
     pub network: Network,
+    /// What is mounted beside what every container has, in this order. What is missing to be mounted upon is made, and stays in
+    /// `upper`.
+    pub mounts: Vec<Mount>,
+    /// Root keeps all privileges: every capability, no filter of system calls, nothing of /proc and /sys hidden.
+    pub insecure: bool,
+    /// What it may use.
+    pub limits: Limits,
+    /// Lines for `/etc/hosts`: a host and its address.
+    pub extra_hosts: Vec<(String, String)>,
 }
 
 /// How a command ended.
@@ -83,7 +100,12 @@ pub fn is_supported() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Err(Error::new(ErrorKind::Unsupported, "running containers needs root"));
     }
-    let start = Start { caller: std::process::id(), hostname: b"localhost".to_vec(), ..Start::default() };
+    let start = Start {
+        caller: std::process::id(),
+        hostname: b"localhost".to_vec(),
+        shm_size: limits::SHM_SIZE,
+        ..Start::default()
+    };
     let helper = Helper::start(&start, Path::new("/tmp"))?;
     supervise(helper, &Task::new()?, &mut |_, _| Ok(()))
         .map(|_| WORKS.store(true, Ordering::Relaxed))
@@ -114,7 +136,7 @@ fn message(spec: &RunSpec) -> Result<Start> {
     let absolute = |name: &Path| path(name).map_err(|error| Error::io(name.display().to_string(), error));
     let bytes = |list: &[String]| list.iter().map(|text| text.clone().into_bytes()).collect();
     let hostname: String = spec.id.chars().take(12).collect();
-    let (hosts, resolv_conf) = network_files::read(spec.network, &hostname)?;
+    let (hosts, resolv_conf) = network_files::read(spec.network, &hostname, &spec.extra_hosts)?;
     Ok(Start {
         caller: std::process::id(),
         hostname: hostname.into_bytes(),
@@ -130,6 +152,12 @@ fn message(spec: &RunSpec) -> Result<Start> {
         isolated: spec.network == Network::None,
         hosts,
         resolv_conf,
+        mounts: spec.mounts.iter().map(mounts::told).collect::<Result<_>>()?,
+        insecure: spec.insecure,
+        rlimits: spec.limits.rlimits.clone(),
+        shm_size: spec.limits.shm_size,
+        memory: spec.limits.memory.unwrap_or(0),
+        pids: spec.limits.pids.unwrap_or(0),
     })
 }
 

@@ -18,13 +18,17 @@ const LOOPBACK: &str = "127.0.0.1\tlocalhost\n\
     ff02::1\tip6-allnodes\n\
     ff02::2\tip6-allrouters\n";
 
-/// The two files: `hosts` and `resolv.conf`.
-pub fn read(network: Network, hostname: &str) -> Result<(Vec<u8>, Vec<u8>)> {
+/// The two files: `hosts`, with these lines more, and `resolv.conf`.
+pub fn read(network: Network, hostname: &str, extra: &[(String, String)]) -> Result<(Vec<u8>, Vec<u8>)> {
     let host = |path: &str| fs::read_optional(Path::new(path), LIMIT).map(Option::unwrap_or_default);
-    match network {
-        Network::Host => Ok((hosts(Some(&host("/etc/hosts")?), hostname), host("/etc/resolv.conf")?)),
-        Network::None => Ok((hosts(None, hostname), Vec::new())),
+    let (mut hosts, resolv_conf) = match network {
+        Network::Host => (hosts(Some(&host("/etc/hosts")?), hostname), host("/etc/resolv.conf")?),
+        Network::None => (hosts(None, hostname), Vec::new()),
+    };
+    for (name, address) in extra {
+        hosts.extend_from_slice(format!("{address}\t{name}\n").as_bytes());
     }
+    Ok((hosts, resolv_conf))
 }
 
 /// The host's names, or those of a loopback interface alone, and the container's own name.
@@ -58,6 +62,6 @@ mod tests {
         let file = text(hosts(None, "abc"));
         assert!(file.starts_with("127.0.0.1\tlocalhost\n"));
         assert!(file.ends_with("127.0.0.1\tabc\n"));
-        assert_eq!(read(Network::None, "abc").unwrap().1, b"");
+        assert_eq!(read(Network::None, "abc", &[]).unwrap().1, b"");
     }
 }

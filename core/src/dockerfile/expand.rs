@@ -7,7 +7,7 @@ use std::str::Chars;
 
 use crate::dockerfile::lexer::syntax;
 use crate::dockerfile::pattern::Pattern;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How deep `${a:-${b:-…}}` may go.
 const MAX_DEPTH: u32 = 64;
@@ -18,24 +18,33 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Expands a word into one string, without its quotes. `dockerfile_syntax` for what does not parse, for a modifier that does
 /// not exist, and for `${name:?message}` of a name without a value.
 pub fn expand(word: &str, escape: char, lookup: Lookup<'_>) -> Result<String> {
-    Ok(process(word, escape, lookup)?.text)
+    Ok(process(word, escape, lookup)?.0.text)
+}
+
+/// Expands a word, and lists the names in it that are not set and that no modifier (`-`, `+`, `?`) provides for.
+pub fn expand_noting(word: &str, escape: char, lookup: Lookup<'_>) -> Result<(String, Vec<String>)> {
+    process(word, escape, lookup).map(|(output, missing)| (output.text, missing))
 }
 
 /// Expands a word and splits the result at blanks that neither were quoted nor came from a quoted variable.
 pub fn expand_words(word: &str, escape: char, lookup: Lookup<'_>) -> Result<Vec<String>> {
-    Ok(process(word, escape, lookup)?.words.finish())
+    Ok(process(word, escape, lookup)?.0.words.finish())
 }
 
 /// Expands a text whose quotes are its own: the body of a heredoc.
 pub fn expand_text(text: &str, lookup: Lookup<'_>) -> Result<String> {
-    let mut expander =
-        Expander { chars: text.chars().peekable(), escape: '\\', quotes: false, lookup, depth: 0 };
+    let chars = text.chars().peekable();
+    let mut expander = Expander { chars, escape: '\\', quotes: false, lookup, depth: 0, missing: Vec::new() };
     expander.until(None, false).map(|output| output.text)
 }
 
-fn process(word: &str, escape: char, lookup: Lookup<'_>) -> Result<Output> {
-    let mut expander = Expander { chars: word.chars().peekable(), escape, quotes: true, lookup, depth: 0 };
-    expander.until(None, false).map_err(|error: Error| error.context(format!("failed to process {word:?}")))
+fn process(word: &str, escape: char, lookup: Lookup<'_>) -> Result<(Output, Vec<String>)> {
+    let chars = word.chars().peekable();
+    let mut expander = Expander { chars, escape, quotes: true, lookup, depth: 0, missing: Vec::new() };
+    match expander.until(None, false) {
+        Ok(output) => Ok((output, expander.missing)),
+        Err(error) => Err(error.context(format!("failed to process {word:?}"))),
+    }
 }
 
 /// An expanded text, whole and in words.
@@ -89,6 +98,8 @@ struct Expander<'a> {
     quotes: bool,
     lookup: Lookup<'a>,
     depth: u32,
+    /// Names without a value that nothing provides for.
+    missing: Vec<String>,
 }
 
 impl Expander<'_> {
@@ -183,7 +194,7 @@ impl Expander<'_> {
         self.chars.next();
         if self.chars.next_if_eq(&'{').is_none() {
             let name = self.name();
-            return Ok(if name.is_empty() { "$".into() } else { (self.lookup)(&name).unwrap_or_default() });
+            return Ok(if name.is_empty() { "$".into() } else { self.value(&name) });
         }
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -192,6 +203,14 @@ impl Expander<'_> {
         let value = self.braced()?;
         self.depth -= 1;
         Ok(value)
+    }
+
+    /// A value, or nothing, which is noted.
+    fn value(&mut self, name: &str) -> String {
+        (self.lookup)(name).unwrap_or_else(|| {
+            self.missing.push(name.to_owned());
+            String::new()
+        })
     }
 
     /// What follows `${`, its `}` included.
@@ -204,16 +223,23 @@ impl Expander<'_> {
         let name = self.name();
         let Some(first) = self.chars.next() else { return Err(syntax("syntax error: missing '}'")) };
         if first == '}' {
-            return Ok((self.lookup)(&name).unwrap_or_default());
+            return Ok(self.value(&name));
         }
         if first == '/' {
             return self.replaced(&name);
         }
         let empty_is_unset = first == ':';
         let modifier = if empty_is_unset { self.chars.next().unwrap_or(':') } else { first };
-        if !matches!(modifier, '+' | '-' | '?' | '#' | '%') {
+        // Patterns do not tell empty from unset.
+        let known = matches!(modifier, '+' | '-' | '?') || (matches!(modifier, '#' | '%') && !empty_is_unset);
+        if !known {
             let colon = if empty_is_unset { ":" } else { "" };
-            return Err(syntax(format!("unsupported modifier ({colon}{modifier}) in substitution")));
+            let hint = match modifier {
+                '=' => format!(" (did you mean {colon}-?)"),
+                '#' | '%' => format!(" (did you mean {modifier}?)"),
+                _ => String::new(),
+            };
+            return Err(syntax(format!("unsupported modifier ({colon}{modifier}) in substitution{hint}")));
         }
         let word = self.until(Some('}'), matches!(modifier, '#' | '%'))?.text;
         let value = (self.lookup)(&name);
@@ -233,7 +259,7 @@ impl Expander<'_> {
                     None => (word.as_str(), false),
                 };
                 let pattern = Pattern::parse(word)?;
-                let value = value.unwrap_or_default();
+                let value = value.unwrap_or_else(|| self.value(&name));
                 Ok(match modifier {
                     '#' => pattern.without_prefix(&value, longest),
                     _ => pattern.without_suffix(&value, longest),
@@ -248,7 +274,7 @@ impl Expander<'_> {
         let pattern = self.until(Some('/'), true)?.text;
         let replacement = self.until(Some('}'), true)?.text;
         let pattern = Pattern::parse(&pattern)?;
-        let value = (self.lookup)(name).unwrap_or_default();
+        let value = self.value(name);
         Ok(pattern.replaced(&value, &replacement, all))
     }
 
@@ -365,7 +391,10 @@ mod tests {
             ("${:}", "error: syntax error: bad substitution"),
             ("${PWD!x}", "error: unsupported modifier (!) in substitution"),
             ("${PWD:5}", "error: unsupported modifier (:5) in substitution"),
-            ("${PWD=x}", "error: unsupported modifier (=) in substitution"),
+            ("${PWD=x}", "error: unsupported modifier (=) in substitution (did you mean -?)"),
+            ("${PWD:=x}", "error: unsupported modifier (:=) in substitution (did you mean :-?)"),
+            ("${PWD:#x}", "error: unsupported modifier (:#) in substitution (did you mean #?)"),
+            ("${PWD:%%x}", "error: unsupported modifier (:%) in substitution (did you mean %?)"),
         ]);
     }
 

@@ -49,7 +49,7 @@ pub fn allowed(instruction: &str) -> &'static [(&'static str, Kind)] {
 }
 
 /// Flags that were given, checked.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags(Vec<(&'static str, String)>);
 
 impl Flags {
@@ -78,7 +78,9 @@ impl Flags {
                 (Kind::Switch, Some(value)) => {
                     let lower = value.to_ascii_lowercase();
                     if lower != "true" && lower != "false" {
-                        let message = format!("expecting boolean value for flag --{name}, not: {value}");
+                        let hint = did_you_mean(value, "", ["true", "false"].into_iter());
+                        let message =
+                            format!("expecting boolean value for flag --{name}, not: {value}{hint}");
                         return Err(syntax(message));
                     }
                     lower
@@ -102,6 +104,15 @@ impl Flags {
     /// Every value of a flag, in order.
     pub fn values(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(given, _)| *given == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// Every flag that was given, in order, with its kind.
+    pub fn given<'a>(&'a self, instruction: &str) -> impl Iterator<Item = (&'static str, Kind, &'a str)> {
+        let known = allowed(instruction);
+        self.0.iter().map(|(name, value)| {
+            let kind = known.iter().find(|(known, _)| known == name).map_or(Kind::Text, |(_, kind)| *kind);
+            (*name, kind, value.as_str())
+        })
     }
 
     /// A switch, when it was given.

@@ -115,7 +115,6 @@ impl Command {
     ///
     /// A `RUN` that is nothing but one heredoc executes its body: by itself when that starts with `#!`, else as the shell's
     /// command. Any other `RUN` with heredocs hands them to the shell with the command, and leaves them to it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "builds refuse heredocs so far"))]
     pub fn run_script(&self) -> Option<RunScript> {
         let Command::Run { command, heredocs, .. } = self else { return None };
         let (ShellOrExec::Shell(line), Some(first)) = (command, heredocs.first()) else {

@@ -1,6 +1,9 @@
 //! What a Dockerfile says, as data: stages, instructions, commands. Words are as written, unexpanded.
 
+use crate::dockerfile::flags::Flags;
 use crate::dockerfile::heredoc::with_bodies;
+use crate::dockerfile::lint::Check;
+use crate::dockerfile::words::split_first;
 
 /// A parsed Dockerfile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,14 +12,18 @@ pub struct Dockerfile {
     pub syntax: Option<String>,
     /// What `# check=` says.
     pub check: Option<String>,
+    /// The same as what is asked of the checks.
+    pub checks: Check,
     /// The escape character: a backslash, or a backtick after ``# escape=` ``.
     pub escape: char,
+    /// Whether a directive says so.
+    pub escape_directive: bool,
     /// The `ARG`s before the first `FROM`: visible to `FROM` lines only.
     pub meta_args: Vec<Instruction>,
     /// The stages; at least one.
     pub stages: Vec<Stage>,
-    /// What is accepted but not good, each with its line.
-    pub warnings: Vec<(u32, String)>,
+    /// Empty lines in the middle of instructions, each with its instruction.
+    pub empty_continuations: Vec<(u32, String)>,
 }
 
 /// One `FROM` and what follows it.
@@ -39,17 +46,28 @@ pub struct Stage {
 pub struct Instruction {
     /// The line where it begins, counted from 1.
     pub line: u32,
+    /// The column where its name begins, counted from 1 in characters. A trigger has the place of its `ONBUILD`.
+    pub column: u32,
     /// The last line that belongs to it, bodies of heredocs included.
     pub end_line: u32,
     /// Its name in upper case.
     pub name: String,
     /// The whole instruction on one line: continuations joined, comments dropped, bodies of heredocs left out.
     pub text: String,
+    /// The comment on the line before, without its `#`.
+    pub comment: Option<String>,
+    /// Its flags.
+    pub flags: Flags,
     /// What it asks for.
     pub command: Command,
 }
 
 impl Instruction {
+    /// Its name as it is written.
+    pub fn written(&self) -> &str {
+        split_first(&self.text).0
+    }
+
     /// The instruction with the bodies of its heredocs: text that parses to the same instruction again. It is what an
     /// image's config keeps of an `ONBUILD` trigger.
     pub fn source(&self) -> String {

@@ -8,8 +8,12 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct LogicalLine {
     /// The first line, counted from 1.
     pub number: u32,
+    /// The column of its first character there, counted from 1.
+    pub column: u32,
     /// Continuations joined, comments dropped, trimmed.
     pub text: String,
+    /// The comment on the line before, if it says something.
+    pub comment: Option<String>,
 }
 
 /// The parser directives at the top of a Dockerfile.
@@ -19,6 +23,8 @@ pub struct Directives {
     pub syntax: Option<String>,
     /// `# check=`.
     pub check: Option<String>,
+    /// The line of `# check=`.
+    pub check_line: u32,
     /// `# escape=`.
     pub escape: Option<char>,
 }
@@ -30,14 +36,15 @@ pub struct Lexer<'a> {
     in_directives: bool,
     /// The directives, complete once the first logical line is read.
     pub directives: Directives,
-    /// Warnings with their lines.
-    pub warnings: Vec<(u32, String)>,
+    /// Empty lines in the middle of instructions, with the instructions.
+    pub empty_continuations: Vec<(u32, String)>,
+    comment: Option<String>,
 }
 
-/// An error at a line, in the words of Docker's.
-pub fn located(error: Error, line: u32) -> Error {
+/// An error at a place, in the words of Docker's.
+pub fn located(error: Error, line: u32, column: u32) -> Error {
     let known = error.field("line").is_some();
-    let error = error.with("line", i64::from(line));
+    let error = error.with("line", i64::from(line)).with("column", i64::from(column));
     if known { error } else { error.context(format!("Dockerfile parse error line {line}")) }
 }
 
@@ -54,7 +61,8 @@ impl<'a> Lexer<'a> {
             number: 0,
             in_directives: true,
             directives: Directives::default(),
-            warnings: Vec::new(),
+            empty_continuations: Vec::new(),
+            comment: None,
         }
     }
 
@@ -76,11 +84,14 @@ impl<'a> Lexer<'a> {
                 continue;
             }
             self.in_directives = false;
-            let line = self.decode(raw)?.trim_start();
+            let comment = self.comment.take();
+            let whole = self.decode(raw)?;
+            let line = whole.trim_start();
             if line.is_empty() {
                 continue;
             }
             let number = self.number;
+            let column = column_after(&whole[..whole.len() - line.len()]);
             let (start, mut continues) = cut_continuation(line, self.escape());
             let mut text = start.to_owned();
             let mut first_empty = None;
@@ -100,9 +111,9 @@ impl<'a> Lexer<'a> {
             }
             let text = text.trim().to_owned();
             if let Some(empty) = first_empty {
-                self.warnings.push((empty, format!("Empty continuation line found in: {text}")));
+                self.empty_continuations.push((empty, text.clone()));
             }
-            return Ok(Some(LogicalLine { number, text }));
+            return Ok(Some(LogicalLine { number, column, text, comment }));
         }
         Ok(None)
     }
@@ -140,18 +151,21 @@ impl<'a> Lexer<'a> {
     fn decode(&self, raw: &'a [u8]) -> Result<&'a str> {
         match std::str::from_utf8(raw) {
             Ok(line) => Ok(line.trim_end_matches(['\r', '\n'])),
-            Err(_) => Err(located(syntax("the line is not UTF-8"), self.number)),
+            Err(error) => {
+                let before = String::from_utf8_lossy(&raw[..error.valid_up_to()]);
+                Err(located(syntax("the line is not UTF-8"), self.number, column_after(&before)))
+            }
         }
     }
 
-    /// Takes a directive from a comment, as long as nothing else stood before it.
+    /// Takes a directive from a comment, as long as nothing else stood before it but a line for the system (`#!`).
     fn comment(&mut self, raw: &'a [u8]) -> Result<()> {
-        if !self.in_directives {
-            return Ok(());
-        }
         let text = std::str::from_utf8(raw).unwrap_or_default();
-        let Some((key, value)) = directive(text) else {
-            self.in_directives = false;
+        let found = if self.in_directives { directive(text) } else { None };
+        let Some((key, value)) = found else {
+            self.in_directives &= self.number == 1 && raw.starts_with(b"#!");
+            let said = text.trim().trim_start_matches('#').trim();
+            self.comment = (!said.is_empty()).then(|| said.to_owned());
             return Ok(());
         };
         let repeated = match key.as_str() {
@@ -159,14 +173,17 @@ impl<'a> Lexer<'a> {
                 let frontend = value.split(' ').next().unwrap_or_default();
                 self.directives.syntax.replace(frontend.to_owned()).is_some()
             }
-            "check" => self.directives.check.replace(value.to_owned()).is_some(),
+            "check" => {
+                self.directives.check_line = self.number;
+                self.directives.check.replace(value.to_owned()).is_some()
+            }
             _ => {
                 let escape = match value {
                     "\\" => '\\',
                     "`" => '`',
                     _ => {
                         let message = format!("invalid escape token '{value}' does not match ` or \\");
-                        return Err(located(syntax(message), self.number));
+                        return Err(located(syntax(message), self.number, 1));
                     }
                 };
                 self.directives.escape.replace(escape).is_some()
@@ -174,7 +191,7 @@ impl<'a> Lexer<'a> {
         };
         if repeated {
             let message = format!("only one {key} parser directive can be used");
-            return Err(located(syntax(message), self.number));
+            return Err(located(syntax(message), self.number, 1));
         }
         Ok(())
     }
@@ -190,6 +207,11 @@ fn directive(comment: &str) -> Option<(String, &str)> {
 
 fn is_comment(raw: &[u8]) -> bool {
     raw.trim_ascii_start().first() == Some(&b'#')
+}
+
+/// The column of what follows a text at the start of a line: its characters and one.
+fn column_after(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 /// Cuts an escape character off the end of a line: it continues on the next one. A doubled one is an ordinary character.

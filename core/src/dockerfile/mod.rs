@@ -11,15 +11,30 @@ mod heredoc;
 mod ignore;
 mod instruction;
 mod lexer;
+mod lint;
+mod mount;
 mod parser;
 mod pattern;
+mod report;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use expand::{expand, expand_text, expand_words};
+pub use flags::{Flags, did_you_mean};
 pub use ignore::Ignore;
-pub use instruction::{Command, CopyArgs, Dockerfile, Healthcheck, Instruction, ShellOrExec, Stage};
+pub use instruction::{
+    Command, CopyArgs, Dockerfile, Healthcheck, Instruction, RunScript, ShellOrExec, Stage,
+};
+pub use mount::{MountType, RunMount, Sharing, check_mount, mount_from, parse_mount};
+
+pub use lint::{Check, Warning, ignored_copy, lint};
+pub use report::{
+    DockerfileArguments, DockerfileDirectives, DockerfileHeredoc, DockerfileInstruction, DockerfilePair,
+    DockerfileReport, DockerfileStage, report,
+};
+pub use steps::{BuildStep, from_steps};
 
 use crate::error::{ErrorKind, Result};
 use lexer::{Lexer, located, syntax};
@@ -42,7 +57,8 @@ const CHANGES: [&str; 11] = [
 
 /// Parses a Dockerfile.
 ///
-/// Errors are `dockerfile_syntax` with the fields `line` and, where there is one, `instruction` (its name in upper case).
+/// Errors are `dockerfile_syntax` with the fields `line`, `column` (where the instruction begins) and, where there is one,
+/// `instruction` (its name in upper case).
 pub fn parse(text: &[u8]) -> Result<Dockerfile> {
     if text.is_empty() {
         return Err(syntax("the Dockerfile cannot be empty"));
@@ -50,17 +66,10 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile> {
     let mut lexer = Lexer::new(text);
     let mut meta_args = Vec::new();
     let mut stages: Vec<Stage> = Vec::new();
-    let mut duplicates = Vec::new();
     while let Some(line) = lexer.next_line()? {
         let instruction = parse_instruction(&mut lexer, line)?;
         match (&instruction.command, stages.last_mut()) {
             (Command::From { image, name, platform }, _) => {
-                if let Some(name) = name
-                    && stages.iter().any(|stage| stage.name.as_ref() == Some(name))
-                {
-                    let warning = format!("Duplicate stage name {name:?}, stage names should be unique");
-                    duplicates.push((instruction.line, warning));
-                }
                 stages.push(Stage {
                     name: name.clone(),
                     base: image.clone(),
@@ -73,7 +82,8 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile> {
             (Command::Arg(_), None) => meta_args.push(instruction),
             (_, None) => {
                 let error = syntax("no build stage in current context");
-                return Err(located(error, instruction.line).with("instruction", instruction.name));
+                return Err(located(error, instruction.line, instruction.column)
+                    .with("instruction", instruction.name));
             }
         }
     }
@@ -84,17 +94,18 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile> {
             "dockerfile contains no stages to build"
         }));
     }
-    let mut warnings = lexer.warnings;
-    warnings.append(&mut duplicates);
-    warnings.sort_by_key(|(line, _)| *line);
     let directives = lexer.directives;
+    let checks = Check::parse(directives.check.as_deref().unwrap_or_default())
+        .map_err(|error| located(error, directives.check_line, 1))?;
     Ok(Dockerfile {
         syntax: directives.syntax,
         check: directives.check,
+        checks,
         escape: directives.escape.unwrap_or('\\'),
+        escape_directive: directives.escape.is_some(),
         meta_args,
         stages,
-        warnings,
+        empty_continuations: lexer.empty_continuations,
     })
 }
 

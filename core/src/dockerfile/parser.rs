@@ -9,7 +9,7 @@ use crate::dockerfile::words::{json_strings, pairs, split_blanks, split_first, s
 use crate::error::Result;
 
 /// Every instruction there is.
-const INSTRUCTIONS: [&str; 18] = [
+pub const INSTRUCTIONS: [&str; 18] = [
     "ADD",
     "ARG",
     "CMD",
@@ -30,6 +30,10 @@ const INSTRUCTIONS: [&str; 18] = [
     "WORKDIR",
 ];
 
+/// The values of `RUN --network` and of `RUN --security`.
+const NETWORKS: [&str; 3] = ["default", "none", "host"];
+const SECURITY: [&str; 2] = ["sandbox", "insecure"];
+
 /// The shortest interval that a health check may have, in nanoseconds.
 const SHORTEST_INTERVAL: i64 = 1_000_000;
 
@@ -42,8 +46,8 @@ pub fn name_of(line: &LogicalLine) -> String {
 /// instruction's name.
 pub fn parse_instruction(lexer: &mut Lexer<'_>, line: LogicalLine) -> Result<Instruction> {
     let name = name_of(&line);
-    let first = line.number;
-    parse_line(lexer, line).map_err(|error| located(error, first).with("instruction", name))
+    let (first, column) = (line.number, line.column);
+    parse_line(lexer, line).map_err(|error| located(error, first, column).with("instruction", name))
 }
 
 /// The same with errors that do not know their line.
@@ -56,11 +60,13 @@ pub fn parse_line(lexer: &mut Lexer<'_>, line: LogicalLine) -> Result<Instructio
     }
     let (flag_words, text) = take_flags(rest);
     let flags = Flags::parse(&name, &flag_words)?;
-    let mut arguments =
-        Arguments { lexer, name: &name, first_line: line.number, line: &line.text, flags, text };
+    let place = (line.number, line.column);
+    let mut arguments = Arguments { lexer, name: &name, place, line: &line.text, flags, text };
     let command = arguments.command()?;
+    let flags = arguments.flags;
     let end_line = lexer.line();
-    Ok(Instruction { line: line.number, end_line, name, text: line.text, command })
+    let LogicalLine { number, column, text, comment } = line;
+    Ok(Instruction { line: number, column, end_line, name, text, comment, flags, command })
 }
 
 /// Whether an instruction may be the trigger of an `ONBUILD`.
@@ -76,7 +82,8 @@ pub fn may_be_trigger(name: &str) -> Result<()> {
 struct Arguments<'p, 'a> {
     lexer: &'p mut Lexer<'a>,
     name: &'p str,
-    first_line: u32,
+    /// Line and column.
+    place: (u32, u32),
     /// The whole line.
     line: &'p str,
     flags: Flags,
@@ -163,12 +170,14 @@ impl Arguments<'_, '_> {
             return Err(syntax("RUN requires at least one argument"));
         }
         let network = self.flags.value("network");
-        if let Some(mode) = network.as_deref().filter(|mode| !matches!(*mode, "default" | "none" | "host")) {
-            return Err(syntax(format!("invalid network mode {mode:?}")));
+        if let Some(mode) = network.as_deref().filter(|mode| !NETWORKS.contains(mode)) {
+            let hint = did_you_mean(mode, "", NETWORKS.into_iter());
+            return Err(syntax(format!("invalid network mode {mode:?}{hint}")));
         }
         let security = self.flags.value("security");
-        if let Some(mode) = security.as_deref().filter(|mode| !matches!(*mode, "sandbox" | "insecure")) {
-            return Err(syntax(format!("security {mode:?} is not valid")));
+        if let Some(mode) = security.as_deref().filter(|mode| !SECURITY.contains(mode)) {
+            let hint = did_you_mean(mode, "", SECURITY.into_iter());
+            return Err(syntax(format!("security {mode:?} is not valid{hint}")));
         }
         let heredocs = match command {
             ShellOrExec::Shell(_) => self.heredocs()?.into_iter().map(|(_, heredoc)| heredoc).collect(),
@@ -311,7 +320,8 @@ impl Arguments<'_, '_> {
 
     /// The trigger, parsed already: a mistake in it is found here, not in the build that it would break.
     fn onbuild(&mut self) -> Result<Instruction> {
-        let trigger = LogicalLine { number: self.first_line, text: self.text.to_owned() };
+        let (number, column) = self.place;
+        let trigger = LogicalLine { number, column, text: self.text.to_owned(), comment: None };
         let name = name_of(&trigger);
         if name.is_empty() {
             return Err(syntax("ONBUILD requires at least one argument"));

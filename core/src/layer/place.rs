@@ -51,7 +51,7 @@ impl<'a> Placer<'a> {
             if count == 0 {
                 return Ok(());
             }
-            self.task.emit(&Event::Warning { message: format!("{count} {what}"), line: 0 })
+            self.task.emit(&Event::warning(format!("{count} {what}")))
         };
         warn(
             self.lost_xattrs,

@@ -60,6 +60,12 @@ impl Content {
     }
 }
 
+/// Whether bytes begin as a plain tar does: with a header whose checksum holds, or the zeros of an empty one.
+pub fn begins_tar(start: &[u8]) -> bool {
+    let block = start.first_chunk::<BLOCK>();
+    block.is_some_and(|block| *block == [0; BLOCK] || Header(block).checksum_holds())
+}
+
 impl<R: Read> TarReader<R> {
     /// Reads a plain tar. Errors of `input` pass through; those it made with [`Error::into_io`] come out as they were.
     pub fn new(input: R, limits: &Limits) -> Self {

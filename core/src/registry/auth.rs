@@ -211,7 +211,13 @@ impl Authenticator {
                     ("refresh_token", token),
                 ]);
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-                Request { method: Method::POST, url, headers, body: Body::Bytes(Bytes::from(form)) }
+                Request {
+                    method: Method::POST,
+                    url,
+                    headers,
+                    body: Body::Bytes(Bytes::from(form)),
+                    stays_plain: false,
+                }
             }
             None => {
                 {
@@ -233,7 +239,7 @@ impl Authenticator {
                 if let Some(Credential::Password(username, password)) = &self.credential {
                     headers.insert(AUTHORIZATION, basic(username, password)?);
                 }
-                Request { method: Method::GET, url, headers, body: Body::Empty }
+                Request { method: Method::GET, url, headers, body: Body::Empty, stays_plain: false }
             }
         };
         let response = retry::send(http, &request, &endpoint.tls, true, &host)?;

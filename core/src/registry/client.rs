@@ -365,7 +365,7 @@ impl<'a> Client<'a> {
                 Body::Bytes(bytes) => Body::Bytes(bytes.clone()),
                 Body::Stream(length, open) => Body::Stream(*length, *open),
             };
-            let request = Request { method: call.method.clone(), url, headers, body };
+            let request = Request { method: call.method.clone(), url, headers, body, stays_plain: false };
             match retry::send(self.http, &request, &tls, call.again && again, call.what) {
                 Err(trouble)
                     if trouble.not_tls && address.endpoint.may_be_plain && base.scheme() == "https" =>

@@ -221,7 +221,8 @@ pub fn refusal(response: Response<'_>, host: &str, repository: &str, what: &str)
     Trouble { error, passing: is_passing(status), not_tls: false, wait }
 }
 
-fn kind_of(status: StatusCode, code: Option<&str>) -> ErrorKind {
+/// What kind of failure a status is, with the code that a registry gave for it.
+pub fn kind_of(status: StatusCode, code: Option<&str>) -> ErrorKind {
     match (status.as_u16(), code) {
         (429, _) | (_, Some("TOOMANYREQUESTS")) => ErrorKind::RateLimited,
         // Registries call it SIZE_INVALID, which is about other bytes when the status is another.

@@ -57,6 +57,8 @@ pub struct Request<'a> {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Body<'a>,
+    /// Whether it may be sent on without encryption to any host, as long as it never was encrypted.
+    pub stays_plain: bool,
 }
 
 /// The connections of one operation.
@@ -141,9 +143,9 @@ impl<'a> Http<'a> {
             })?;
             let same_host = hosts::authority(&next) == hosts::authority(&url);
             let plain = next.scheme() != "https";
-            if plain
-                && (url.scheme() == "https" || !hosts::may_be_plain(self.config, &hosts::authority(&next)))
-            {
+            let may_be_plain =
+                request.stays_plain || hosts::may_be_plain(self.config, &hosts::authority(&next));
+            if plain && (url.scheme() == "https" || !may_be_plain) {
                 return Err(refused(format!(
                     "{} redirects to {}, which is not encrypted",
                     hosts::authority(&url),

@@ -7,6 +7,7 @@ mod copy;
 mod credentials;
 mod download;
 mod failure;
+mod fetch;
 mod helper;
 mod hosts;
 mod http;
@@ -19,10 +20,12 @@ mod referrers;
 mod retry;
 mod runtime;
 mod search;
+mod shared_cache;
 mod tags;
 mod tls;
 mod upload;
 
+pub use fetch::{Fetched, FileHead, shown_url};
 pub use options::{
     Auth, CopyOptions, CopyReport, LoginOptions, LoginReport, LogoutReport, ManifestOptions, ManifestReport,
     PingReport, PullOptions, PulledImage, PushOptions, PushedImage, ReferrersOptions, RegistryOptions,
@@ -30,13 +33,16 @@ pub use options::{
 };
 
 use crate::config::RegistryConfig;
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::spec::Descriptor;
-use crate::store::Store;
+use crate::store::{Lease, Store};
 use crate::task::Task;
 use client::Client;
 use http::Http;
+pub use shared_cache::FetchedCache;
 
 /// Runs an operation with connections of its own.
 fn connected<T: Send>(
@@ -48,6 +54,22 @@ fn connected<T: Send>(
     runtime::run(task, |runtime| work(&Http::new(runtime, config)))
 }
 
+/// Fetches a file of at most `limit` bytes from an HTTP or HTTPS URL into `into`, which is empty. `wanted` hears what the server
+/// says of it before its bytes come; when it does not want them the result is `None`.
+///
+/// Redirects are followed, but never from HTTPS to HTTP. What breaks off or may pass is tried again from the beginning. An answer of failure is
+/// `not_found`, `unauthorized`, `denied`, `rate_limited`, `invalid_argument` or `network`, with `status` and `host`.
+pub fn fetch(
+    config: &RegistryConfig,
+    url: &str,
+    into: &mut std::fs::File,
+    limit: u64,
+    wanted: impl FnMut(&FileHead) -> Result<bool> + Send,
+    task: &Task,
+) -> Result<Option<Fetched>> {
+    connected(config, task, |http| fetch::fetch(http, url, into, limit, wanted))
+}
+
 /// Pulls a name, or every tag of a repository. Atomic for each name.
 pub fn pull(
     store: &Store,
@@ -57,6 +79,65 @@ pub fn pull(
     task: &Task,
 ) -> Result<Vec<PulledImage>> {
     connected(config, task, |http| pull::pull(store, http, name, options))
+}
+
+/// Pulls the image of a platform for a build, leased, and returns its ID. A name that leads to another platform's image stays where
+/// it is. What is here already is not fetched.
+pub fn pull_base(
+    store: &Store,
+    config: &RegistryConfig,
+    lease: &Lease<'_>,
+    name: &Reference,
+    platform: &Platform,
+    auth: Option<&Auth>,
+    task: &Task,
+) -> Result<Digest> {
+    connected(config, task, |http| pull::pull_base(store, http, lease, name, platform, auth))
+}
+
+/// Fetches the manifest and the config of a cache of builds, or of an image that has one, which the lease keeps.
+pub fn fetch_cache(
+    store: &Store,
+    config: &RegistryConfig,
+    lease: &Lease<'_>,
+    name: &Reference,
+    platform: &Platform,
+    auth: Option<&Auth>,
+    task: &Task,
+) -> Result<FetchedCache> {
+    connected(config, task, |http| {
+        shared_cache::fetch(store, &Client::new(http, name, auth)?, lease, name, platform)
+    })
+}
+
+/// Fetches layers of a cache, which the lease keeps. What is here already is not fetched.
+pub fn fetch_layers(
+    store: &Store,
+    config: &RegistryConfig,
+    lease: &Lease<'_>,
+    name: &Reference,
+    layers: &[Descriptor],
+    auth: Option<&Auth>,
+    task: &Task,
+) -> Result<()> {
+    connected(config, task, |http| {
+        shared_cache::fetch_layers(store, &Client::new(http, name, auth)?, lease, layers)
+    })
+}
+
+/// Pushes a cache of builds: layers of the store, a config of this media type, and last the manifest under the name's tag.
+pub fn push_cache(
+    store: &Store,
+    config: &RegistryConfig,
+    name: &Reference,
+    document: (&str, Vec<u8>),
+    layers: Vec<Descriptor>,
+    auth: Option<&Auth>,
+    task: &Task,
+) -> Result<Digest> {
+    connected(config, task, |http| {
+        shared_cache::push(store, http, &Client::new(http, name, auth)?, name, document, layers)
+    })
 }
 
 /// Pushes a name, or every tag of a repository that is here.

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::download::{Told, download};
 use super::http::Http;
 use super::manifests::{self, Fetched, MAX_NESTING};
-use super::options::{PullOptions, PulledImage};
+use super::options::{Auth, PullOptions, PulledImage};
 use super::tags;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,11 +29,12 @@ pub fn pull(store: &Store, http: &Http<'_>, name: &str, options: &PullOptions) -
         platform: options.platform.as_deref().map(str::parse).transpose()?,
         expect: options.expect.as_deref().map(str::parse).transpose()?,
         all_platforms: options.all_platforms,
+        for_build: false,
         threads: threads(options.concurrency, http)?,
     };
     let client = Client::new(http, &reference, options.auth.as_ref())?;
     if !options.all_tags {
-        return Ok(vec![pull_one(store, &client, &reference.with_default_tag(), &order)?]);
+        return Ok(vec![pull_one(store, &client, &store.lease(), &reference.with_default_tag(), &order)?]);
     }
     if reference.tag().is_some() || reference.digest().is_some() {
         return Err(Error::new(ErrorKind::InvalidArgument, "tag can't be used with --all-tags/-a"));
@@ -45,7 +46,30 @@ pub fn pull(store: &Store, http: &Http<'_>, name: &str, options: &PullOptions) -
         ));
     }
     let tags = tags::all(&client)?;
-    tags.iter().map(|tag| pull_one(store, &client, &reference.with_tag(tag)?, &order)).collect()
+    tags.iter()
+        .map(|tag| pull_one(store, &client, &store.lease(), &reference.with_tag(tag)?, &order))
+        .collect()
+}
+
+/// Pulls the image of a platform for a build, leased, and returns its ID. A name that leads to another platform's image stays
+/// where it is.
+pub fn pull_base(
+    store: &Store,
+    http: &Http<'_>,
+    lease: &Lease<'_>,
+    name: &Reference,
+    platform: &Platform,
+    auth: Option<&Auth>,
+) -> Result<Digest> {
+    let order = Order {
+        platform: Some(platform.clone()),
+        expect: None,
+        all_platforms: false,
+        for_build: true,
+        threads: threads(None, http)?,
+    };
+    let pulled = pull_one(store, &Client::new(http, name, auth)?, lease, name, &order)?;
+    pulled.id.parse()
 }
 
 /// How many layers are transferred at once.
@@ -62,6 +86,8 @@ struct Order {
     platform: Option<Platform>,
     expect: Option<Digest>,
     all_platforms: bool,
+    /// The name is not the user's to move: see [`pull_base`].
+    for_build: bool,
     threads: usize,
 }
 
@@ -73,7 +99,13 @@ struct Known {
     fits: bool,
 }
 
-fn pull_one(store: &Store, client: &Client<'_>, name: &Reference, order: &Order) -> Result<PulledImage> {
+fn pull_one(
+    store: &Store,
+    client: &Client<'_>,
+    lease: &Lease<'_>,
+    name: &Reference,
+    order: &Order,
+) -> Result<PulledImage> {
     let task = client.http().runtime().task();
     task.emit(&Event::Resolving { name: name.to_string() })?;
     let known = known(store, name, order)?;
@@ -86,13 +118,13 @@ fn pull_one(store: &Store, client: &Client<'_>, name: &Reference, order: &Order)
     {
         check_expected(name, order, known.digest)?;
         let (image, digest) = (known.image, known.digest);
+        store.db().write_relaxed(|db| lease.image(db, image))?;
         return Ok(told(client, name, image, digest, false));
     }
     let fetched = manifests::get(client, &reference)?;
     check_expected(name, order, fetched.digest)?;
     let digest = fetched.digest;
-    let lease = store.lease();
-    let pulled = take(store, client, &lease, name, fetched, order)?;
+    let pulled = take(store, client, lease, name, fetched, order)?;
     let new = known.is_none_or(|known| known.digest != digest || known.image != pulled);
     Ok(told(client, name, pulled, digest, new))
 }
@@ -128,6 +160,16 @@ fn known(store: &Store, name: &Reference, order: &Order) -> Result<Option<Known>
         (Some(_), None) => wanted.fits(&platform),
     } && (!order.all_platforms || index.is_none_or(|index| index.whole));
     Ok(Some(Known { image, digest, fits }))
+}
+
+/// Whether a name leads to an image of another platform than the one that is pulled.
+fn leads_elsewhere(store: &Store, name: &Reference, order: &Order) -> Result<bool> {
+    let image = store.db().read(|db| {
+        db.first("SELECT image FROM names WHERE name = ?", [name.canonical()], |row| row.get::<_, Digest>(0))
+    })?;
+    let Some(image) = image else { return Ok(false) };
+    let platform = store.config(image)?.platform();
+    Ok(order.platform.as_ref().is_some_and(|wanted| wanted.normal() != platform.normal()))
 }
 
 /// The seam of verification: what the name leads to has to be what the caller says.
@@ -194,7 +236,8 @@ fn take(
         Ok(())
     })?;
     runtime.task().check()?;
-    commit(store, name, chosen)
+    let keeps_name = order.for_build && leads_elsewhere(store, name, order)?;
+    commit(store, lease, name, chosen, keeps_name)
 }
 
 /// Follows indexes to the manifest of the platform; with all platforms wanted, also to everything else.
@@ -275,7 +318,13 @@ fn check_config(store: &Store, manifest: &Manifest, platform: Option<&Platform>,
 }
 
 /// Makes an image of what is here. Atomic.
-fn commit(store: &Store, name: &Reference, chosen: Chosen) -> Result<Digest> {
+fn commit(
+    store: &Store,
+    lease: &Lease<'_>,
+    name: &Reference,
+    chosen: Chosen,
+    keeps_name: bool,
+) -> Result<Digest> {
     let Chosen { manifest, image, index, rest } = chosen;
     let config = store.document(image.config.digest)?;
     let top = index.as_ref().map_or(manifest.digest, |index| index.digest);
@@ -306,6 +355,10 @@ fn commit(store: &Store, name: &Reference, chosen: Chosen) -> Result<Digest> {
             }
             None => None,
         };
+        lease.image(db, id)?;
+        if keeps_name {
+            return Ok(id);
+        }
         if name.digest().is_none() {
             store.set_name(db, name, id, manifest, via)?;
         }

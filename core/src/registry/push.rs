@@ -1,7 +1,6 @@
 //! Push: an image or a whole index of the store goes to a registry, blobs first, what names them last.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Seek, SeekFrom};
 
 use super::client::Client;
 use super::download::Told;
@@ -9,7 +8,8 @@ use super::http::Http;
 use super::manifests;
 use super::options::{PushOptions, PushedImage};
 use super::pull::threads;
-use super::upload::{BlobSource, upload};
+use super::shared_cache::Stored;
+use super::upload::upload;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, LayerState};
@@ -141,7 +141,7 @@ fn push_one(
 }
 
 /// Other repositories of the registry that have a layer.
-fn sources(store: &Store, client: &Client<'_>, layer: Digest) -> Result<Vec<String>> {
+pub fn sources(store: &Store, client: &Client<'_>, layer: Digest) -> Result<Vec<String>> {
     let mut paths = store.repositories_with(client.host(), layer)?;
     paths.retain(|path| path != client.repository());
     paths.truncate(MOUNTS);
@@ -198,7 +198,7 @@ fn pack(
                     "{name} came from index {}, of which only {here} is here: its manifest is pushed alone",
                     index.digest
                 );
-                client.http().runtime().task().emit(&Event::Warning { message, line: 0 })?;
+                client.http().runtime().task().emit(&Event::warning(message))?;
             }
             parcel.manifest = compressed(store, client, lease, name, (image, manifest), threads)?;
             let media_type = store.db().read(|db| {
@@ -286,24 +286,4 @@ fn compressed(
         )?;
         Ok(manifest)
     })
-}
-
-/// A blob of the store.
-struct Stored<'a> {
-    store: &'a Store,
-    digest: Digest,
-}
-
-impl BlobSource for Stored<'_> {
-    fn open(&self, offset: u64) -> Result<Box<dyn Read + '_>> {
-        let blob = self.store.blob(self.digest)?;
-        if offset == 0 {
-            return Ok(Box::new(blob.reader()));
-        }
-        let mut reader = blob.unchecked();
-        reader
-            .seek(SeekFrom::Start(offset))
-            .map_err(|error| Error::io(format!("seek in blob {}", self.digest), error))?;
-        Ok(Box::new(reader))
-    }
 }

@@ -2,19 +2,81 @@
 
 use rusqlite::{Connection, params};
 
-use super::Store;
 use super::db::Sql;
+use super::{Store, now};
 use crate::digest::Digest;
 use crate::error::Result;
 
+/// How many contexts have their digests kept.
+const CONTEXTS: u32 = 64;
+
+/// What a step looked at when it was last made.
+#[derive(Clone, Debug)]
+pub struct StepInputs {
+    /// The instruction as written.
+    pub instruction: String,
+    /// The inputs, in the form of who builds.
+    pub inputs: Vec<u8>,
+}
+
 impl Store {
-    /// The image that a step with this key made before.
+    /// The image that a step with this key made before. It counts as used.
     pub fn cached(&self, db: &Connection, key: Digest) -> Result<Option<Digest>> {
-        db.first("SELECT image FROM build_cache WHERE key = ?", [key], |row| row.get(0))
+        db.first(
+            "UPDATE build_cache SET used = ? WHERE key = ? RETURNING image",
+            params![now(), key],
+            |row| row.get(0),
+        )
+    }
+
+    /// Whether a step with this key is known.
+    pub fn is_cached(&self, db: &Connection, key: Digest) -> Result<bool> {
+        Ok(db.number("SELECT count(*) FROM build_cache WHERE key = ?", [key])? > 0)
+    }
+
+    /// The keys that lead to an image.
+    pub fn keys_of(&self, db: &Connection, image: Digest) -> Result<Vec<Digest>> {
+        db.rows("SELECT key FROM build_cache WHERE image = ? ORDER BY key", [image], |row| row.get(0))
     }
 
     /// Remembers what a step made, in the caller's transaction, in place of what an earlier one made.
     pub fn remember(&self, db: &Connection, key: Digest, image: Digest) -> Result<()> {
-        db.run("INSERT OR REPLACE INTO build_cache (key, image) VALUES (?, ?)", params![key, image]).map(drop)
+        let sql = "INSERT OR REPLACE INTO build_cache (key, image, used) VALUES (?, ?, ?)";
+        db.run(sql, params![key, image, now()]).map(drop)
+    }
+
+    /// What the steps on a parent looked at when they were last made, the latest first.
+    pub fn step_inputs(&self, db: &Connection, parent: &str) -> Result<Vec<StepInputs>> {
+        let sql = "SELECT instruction, inputs FROM build_inputs WHERE parent = ? ORDER BY used DESC LIMIT 16";
+        db.rows(sql, [parent], |row| Ok(StepInputs { instruction: row.get(0)?, inputs: row.get(1)? }))
+    }
+
+    /// Writes down what a step on a parent looked at, in the caller's transaction.
+    pub fn note_inputs(&self, db: &Connection, parent: &str, step: &StepInputs) -> Result<()> {
+        db.run(
+            "INSERT OR REPLACE INTO build_inputs (parent, instruction, used, inputs) VALUES (?, ?, ?, ?)",
+            params![parent, step.instruction, now(), step.inputs],
+        )
+        .map(drop)
+    }
+
+    /// The digests of a context's files, in the form of who builds.
+    pub fn context_digests(&self, db: &Connection, context: &str) -> Result<Option<Vec<u8>>> {
+        let sql = "SELECT digests FROM context_digests WHERE context = ?";
+        db.first(sql, [context], |row| row.get(0))
+    }
+
+    /// Keeps the digests of a context's files, in the caller's transaction; those of the contexts that were built longest ago go.
+    pub fn keep_context_digests(&self, db: &Connection, context: &str, digests: &[u8]) -> Result<()> {
+        db.run(
+            "INSERT OR REPLACE INTO context_digests (context, used, digests) VALUES (?, ?, ?)",
+            params![context, now(), digests],
+        )?;
+        db.run(
+            "DELETE FROM context_digests WHERE context NOT IN
+               (SELECT context FROM context_digests ORDER BY used DESC LIMIT ?)",
+            [CONTEXTS],
+        )
+        .map(drop)
     }
 }

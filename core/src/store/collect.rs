@@ -49,6 +49,10 @@ impl Store {
             [],
             |row| Ok((row.get::<_, Digest>(0)?, row.get::<_, i64>(1)? as u64, row.get::<_, bool>(2)?)),
         )?;
+        db.run(
+            "DELETE FROM build_inputs WHERE parent LIKE 'sha256:%' AND parent NOT IN (SELECT id FROM images)",
+            [],
+        )?;
         db.run("DELETE FROM layer_blobs WHERE digest NOT IN (SELECT digest FROM blobs)", [])?;
         db.run("DELETE FROM layers WHERE diff_id NOT IN (SELECT diff_id FROM layer_blobs)", [])?;
         let mut garbage = self.collect_snapshots(
@@ -148,6 +152,7 @@ impl Store {
             ("blobs/sha256", "SELECT count(*) FROM blobs WHERE digest = 'sha256:' || ? AND content IS NULL"),
             ("snapshots", "SELECT count(*) FROM snapshots WHERE folder = CAST(? AS INTEGER)"),
             ("containers", "SELECT count(*) FROM containers WHERE id = ?"),
+            ("caches", "SELECT count(*) FROM cache_mounts WHERE folder = CAST(? AS INTEGER)"),
             ("partial", "SELECT count(*) FROM leases WHERE kind = 'download' AND key = 'sha256:' || ?"),
         ] {
             for name in fs::list(&self.root.join(folder))? {

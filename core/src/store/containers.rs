@@ -25,6 +25,14 @@ impl ContainerFolder<'_> {
         self.path.join("upper")
     }
 
+    /// A new directory for something else that goes with it.
+    pub fn directory(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path.join(name);
+        fs::create_dir(&path)?;
+        fs::set_mode(&path, 0o755)?;
+        Ok(path)
+    }
+
     /// What overlayfs needs beside it.
     pub fn work(&self) -> PathBuf {
         self.path.join("work")

@@ -234,6 +234,11 @@ impl Store {
         Ok((record.clone(), manifest.unwrap_or(record.manifest), Some(name)))
     }
 
+    /// The image that a manifest is of, if it is here.
+    pub fn image_of_manifest(&self, db: &Connection, manifest: Digest) -> Result<Option<Digest>> {
+        db.first("SELECT image FROM manifests WHERE digest = ?", [manifest], |row| row.get(0))
+    }
+
     /// The config of an image.
     pub fn config(&self, id: Digest) -> Result<ImageConfig> {
         spec::parse(&self.document(id)?, &format!("the config of image {id}"))

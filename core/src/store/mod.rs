@@ -5,6 +5,7 @@
 
 mod blobs;
 mod cache;
+mod caches;
 mod collect;
 mod compress;
 mod containers;
@@ -25,6 +26,8 @@ mod usage;
 mod verify;
 
 pub use blobs::{BlobWriter, PendingBlob, check_blob};
+pub use cache::StepInputs;
+pub use caches::{CacheMount, CacheSharing};
 pub use containers::ContainerFolder;
 pub use db::Sql;
 pub use images::{ImageRecord, NewImage, NewLayer, StoredLayer};
@@ -59,7 +62,7 @@ impl Store {
     pub fn open(root: &Path, limits: Limits) -> Result<Store> {
         fs::create_dir_all(root)?;
         let root = fs::absolute(root)?;
-        for folder in ["blobs/sha256", "snapshots", "containers", "partial", "tmp"] {
+        for folder in ["blobs/sha256", "snapshots", "containers", "caches", "partial", "tmp"] {
             fs::create_dir_all(&root.join(folder))?;
         }
         let presence = Presence::announce(&root)?;

@@ -12,13 +12,16 @@ CREATE TABLE build_inputs (
   PRIMARY KEY (parent, instruction)
 ) WITHOUT ROWID;
 
--- Directories that RUN --mount=type=cache keeps, in caches/<folder>.
+-- Directories that RUN --mount=type=cache keeps, in caches/<folder>. One ID has several when they were asked for privately,
+-- or began with different contents.
 CREATE TABLE cache_mounts (
-  id      TEXT PRIMARY KEY,
-  folder  INTEGER NOT NULL UNIQUE,
+  folder  INTEGER PRIMARY KEY,
+  id      TEXT NOT NULL,
+  base    TEXT NOT NULL,  -- what it began with, or empty
   created INTEGER NOT NULL,
   used    INTEGER NOT NULL
-) WITHOUT ROWID;
+);
+CREATE INDEX cache_mounts_of ON cache_mounts (id, base, folder);
 
 -- Digests of the files of a context with what tells that a file is unchanged.
 CREATE TABLE context_digests (

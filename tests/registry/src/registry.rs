@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::body::Gauge;
 use crate::certificates::{Certificates, ClientIdentity};
 use crate::fault::{FaultRule, Faults};
+use crate::files::ServedFile;
 use crate::lock;
 use crate::log::{Log, Request};
 use crate::options::{BlobRedirect, Options, Tls};
@@ -197,6 +198,16 @@ impl Registry {
     pub fn manifest(&self, repository: &str, reference: &str) -> Option<(String, Bytes)> {
         let (_, manifest) = lock(&self.state.store).manifest(repository, reference)?;
         Some((manifest.media_type, manifest.bytes))
+    }
+
+    /// Serves a file at a path of its own, such as `/a/b.tar`, beside the API. Faults meet it like anything else.
+    pub fn put_file(&self, path: &str, file: impl Into<ServedFile>) {
+        lock(&self.state.store).files.insert(path.into(), file.into());
+    }
+
+    /// Serves a file no longer, and says whether it was there.
+    pub fn remove_file(&self, path: &str) -> bool {
+        lock(&self.state.store).files.remove(path).is_some()
     }
 
     /// The tags of a repository, sorted. None when there is no such repository.

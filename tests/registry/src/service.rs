@@ -17,7 +17,7 @@ use crate::reply::{Answer, Reply, Stop};
 use crate::route::Route;
 use crate::server::{self, Origin};
 use crate::state::State;
-use crate::{auth, blobs, lists, lock, manifests, search, token_service, uploads};
+use crate::{auth, blobs, files, lists, lock, manifests, search, token_service, uploads};
 
 /// Answers a request. An error cuts the connection, and is all that hyper is told.
 pub(crate) async fn handle(
@@ -149,6 +149,10 @@ async fn answer(exchange: &mut Exchange) -> Answer {
     }
     if cdn || exchange.path.starts_with("/cdn/") {
         return blobs::cdn(exchange, cdn);
+    }
+    let file = lock(&state.store).files.get(&exchange.path).cloned();
+    if let Some(file) = file {
+        return Ok(files::answer(exchange, file));
     }
     match exchange.path.as_str() {
         "/token" => return token_service::answer(exchange).await,

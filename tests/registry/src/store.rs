@@ -7,6 +7,8 @@ use std::hash::{BuildHasher, Hasher};
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::files::ServedFile;
+
 /// A manifest as it was put: its bytes are never written anew.
 #[derive(Clone)]
 pub(crate) struct Manifest {
@@ -37,6 +39,8 @@ pub(crate) struct Upload {
 pub(crate) struct Store {
     pub(crate) repositories: BTreeMap<String, Repository>,
     pub(crate) uploads: BTreeMap<String, Upload>,
+    /// Plain files by the whole path.
+    pub(crate) files: BTreeMap<String, ServedFile>,
 }
 
 impl Store {

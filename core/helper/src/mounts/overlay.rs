@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, fchmod, fstat, openat};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
     fsconfig_set_string, fsmount, fsopen, open_tree,
 };
 
@@ -39,10 +39,27 @@ pub fn mount(start: &Start, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
     let topmost = placeholders::topmost(staging, &layers)?;
     lowers.splice(0..0, topmost);
     lowers.push(placeholders::lowest(staging)?);
-    let parts = Parts { lowers, upper, work };
-    match one_by_one(&parts) {
+    let attributes = if start.insecure { MountAttrFlags::empty() } else { NODEV };
+    mount_parts(&Parts { lowers, upper, work }, attributes, staging)
+}
+
+/// Mounts another one, detached, with nothing in it but these directories.
+pub fn mount_plain(
+    lowers: &[Vec<u8>],
+    upper: &[u8],
+    work: &[u8],
+    staging: BorrowedFd<'_>,
+) -> Result<OwnedFd> {
+    let lowers = lowers.iter().map(|path| directory(CWD, path, "layer")).collect::<Result<Vec<_>>>()?;
+    let (upper, work) = (directory(CWD, upper, "upper")?, directory(CWD, work, "work")?);
+    dress_root(&upper, lowers.first())?;
+    mount_parts(&Parts { lowers, upper, work }, NODEV, staging)
+}
+
+fn mount_parts(parts: &Parts, attributes: MountAttrFlags, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
+    match one_by_one(parts, attributes) {
         // Before Linux 6.7 there is no `lowerdir+`.
-        Err(Errno::INVAL) => at_once(&parts, staging).step(|| "mount the overlay"),
+        Err(Errno::INVAL) => at_once(parts, attributes, staging).step(|| "mount the overlay"),
         mounted => mounted.step(|| "mount the overlay"),
     }
 }
@@ -66,7 +83,7 @@ fn dress_root(upper: &OwnedFd, lower: Option<&OwnedFd>) -> Result<()> {
 }
 
 /// The new interface: any number of layers.
-fn one_by_one(parts: &Parts) -> rustix::io::Result<OwnedFd> {
+fn one_by_one(parts: &Parts, attributes: MountAttrFlags) -> rustix::io::Result<OwnedFd> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     let context = context.as_fd();
     fsconfig_set_string(context, "source", "overlay")?;
@@ -83,11 +100,15 @@ fn one_by_one(parts: &Parts) -> rustix::io::Result<OwnedFd> {
     // The command's syncs wait for no disk: the caller makes a layer of the changes and writes that safely.
     fsconfig_set_flag(context, "volatile")?;
     fsconfig_create(context)?;
-    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, NODEV)
+    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 
 /// The old interface: as many layers as fit a page (some two hundred).
-fn at_once(parts: &Parts, staging: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
+fn at_once(
+    parts: &Parts,
+    attributes: MountAttrFlags,
+    staging: BorrowedFd<'_>,
+) -> rustix::io::Result<OwnedFd> {
     let lowers: Vec<String> = parts.lowers.iter().map(by_descriptor).collect();
     let plain: String = OPTIONS.iter().map(|(key, value)| format!(",{key}={value}")).collect();
     let options = format!(
@@ -97,9 +118,10 @@ fn at_once(parts: &Parts, staging: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd
         by_descriptor(&parts.work)
     );
     let target = format!("{}/root", by_descriptor(&staging));
+    let flags = if attributes.contains(NODEV) { MountFlags::NODEV } else { MountFlags::empty() };
     let mount = |options: &str| {
         let options = std::ffi::CString::new(options).map_err(|_| Errno::INVAL)?;
-        rustix::mount::mount("overlay", &*target, "overlay", MountFlags::NODEV, &*options)
+        rustix::mount::mount("overlay", &*target, "overlay", flags, &*options)
     };
     // Before Linux 5.10 there is no `volatile`.
     mount(&format!("{options},volatile")).or_else(|_| mount(&options))?;

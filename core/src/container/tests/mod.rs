@@ -88,6 +88,10 @@ impl Place {
             cwd: "/".to_owned(),
             user: User::default(),
             network: Network::Host,
+            mounts: Vec::new(),
+            insecure: false,
+            limits: Limits::default(),
+            extra_hosts: Vec::new(),
         }
     }
 

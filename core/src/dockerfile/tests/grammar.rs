@@ -81,7 +81,7 @@ fn continued_lines_are_joined_as_they_stand() {
     assert_eq!((run.line, run.end_line), (2, 9));
     assert_eq!(env.command, Command::Env(pairs(&[("a", "bc")])));
     assert_eq!((env.line, env.end_line), (10, 11));
-    assert_eq!(dockerfile.warnings, []);
+    assert_eq!(dockerfile.empty_continuations, []);
 }
 
 #[test]
@@ -94,8 +94,7 @@ fn a_doubled_escape_continues_nothing() {
 #[test]
 fn an_empty_line_in_a_continuation_is_skipped_and_warned_of() {
     let dockerfile = dockerfile("FROM a\nRUN x \\\n\n   \n y \\\n\n z\nRUN b\n");
-    let warning = "Empty continuation line found in: RUN x  y  z".to_owned();
-    assert_eq!(dockerfile.warnings, [(3, warning)]);
+    assert_eq!(dockerfile.empty_continuations, [(3, "RUN x  y  z".to_owned())]);
     assert_eq!(dockerfile.stages[0].instructions.len(), 2);
 }
 
@@ -161,10 +160,49 @@ fn bytes_that_are_no_text_are_allowed_in_comments_only() {
 }
 
 #[test]
-fn a_stage_name_that_stands_twice_is_warned_of() {
-    let dockerfile = dockerfile("FROM a AS x\nFROM b AS X\n");
-    let warning = "Duplicate stage name \"x\", stage names should be unique".to_owned();
-    assert_eq!(dockerfile.warnings, [(2, warning)]);
+fn instructions_and_errors_have_a_column() {
+    let dockerfile = dockerfile("FROM a\n \t\u{fc}\n".replace('\u{fc}', "RUN b").as_str());
+    let run = &dockerfile.stages[0].instructions[0];
+    assert_eq!((run.line, run.column), (2, 3));
+    for (text, line, column) in [
+        ("FROM a\n  RUNN b", 2, 3),
+        ("FROM a\n\tONBUILD RUNN b", 2, 2),
+        (" RUN a", 1, 2),
+        ("# escape=x\nFROM a", 1, 1),
+        ("\u{feff}RUN a", 1, 1),
+    ] {
+        let error = failure(text);
+        assert_eq!(error.field("line"), Some(&Field::Int(line)), "{text}");
+        assert_eq!(error.field("column"), Some(&Field::Int(column)), "{text}");
+    }
+    let error = parse("FROM a\nRUN \u{fc} \\\n\u{fc}".bytes().chain([0xff]).collect::<Vec<_>>().as_slice());
+    assert_eq!(error.unwrap_err().field("column"), Some(&Field::Int(2)));
+}
+
+#[test]
+fn directives_may_follow_a_line_for_the_system() {
+    let dockerfile = dockerfile("#!/usr/bin/env build\n# escape=`\nFROM a\n");
+    assert_eq!(dockerfile.escape, '`');
+    assert_eq!(super::dockerfile("# escape=`\n#!x\n# syntax=y\nFROM a").syntax, None);
+}
+
+#[test]
+fn directives_are_written_with_blanks_anywhere() {
+    for text in ["  #  escape  =  `  \nFROM a", "#ESCAPE=`\r\nFROM a", "\t# Escape =`\nFROM a"] {
+        assert_eq!(dockerfile(text).escape, '`', "{text:?}");
+    }
+}
+
+#[test]
+fn the_comment_above_an_instruction_is_kept() {
+    let dockerfile = dockerfile(
+        "# check=skip=all\n# a is b\nARG a\n# x\n\nFROM a\n# y\n#\nRUN b\n# z  \nRUN c \\\n# w\n d\n",
+    );
+    let comment = |instruction: &Instruction| instruction.comment.clone();
+    assert_eq!(comment(&dockerfile.meta_args[0]).as_deref(), Some("a is b"));
+    assert_eq!(comment(&dockerfile.stages[0].from), None);
+    assert_eq!(comment(&dockerfile.stages[0].instructions[0]), None);
+    assert_eq!(comment(&dockerfile.stages[0].instructions[1]).as_deref(), Some("z"));
 }
 
 #[test]

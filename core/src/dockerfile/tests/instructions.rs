@@ -294,3 +294,15 @@ fn the_trigger_of_an_image_is_one_instruction() {
         assert_eq!(error.to_string(), message);
     }
 }
+
+#[test]
+fn the_nearest_value_of_a_flag_is_offered() {
+    for (text, message) in [
+        ("RUN --network=nnoe x", "invalid network mode \"nnoe\" (did you mean none?)"),
+        ("RUN --network=bridge x", "invalid network mode \"bridge\""),
+        ("RUN --security=insecur x", "security \"insecur\" is not valid (did you mean insecure?)"),
+        ("COPY --link=ture a b", "expecting boolean value for flag --link, not: ture (did you mean true?)"),
+    ] {
+        assert_eq!(complaint(text), message, "{text}");
+    }
+}

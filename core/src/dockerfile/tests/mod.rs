@@ -3,7 +3,9 @@
 mod grammar;
 mod heredocs;
 mod instructions;
+mod lint;
 mod properties;
+mod steps;
 
 use super::instruction::{Heredoc, RunScript};
 use super::*;

@@ -1,17 +1,17 @@
 //! The registries of a case: started for it in this process, put to test by its acts, stopped after it.
 //!
-//! A registry is `{"options": {…}, "images": {name: image}, "faults": [rule, …]}`. Options and rules are those of
+//! A registry is `{"options": {…}, "images": {name: image}, "files": {path: file}, "faults": [rule, …]}`. Options and rules are those of
 //! tests/registry; an image is what [`crate::given::stored`] makes, under a name without a host: `team/app:1`, or `team/app@…` for
 //! one that has its digest only. It sets `${r}` (host and port), `${r.url}`, `${r.proxy}`, and `${r.ca}`, `${r.cert}`, `${r.key}` (paths).
 //!
 //! An act is an object with one of these keys:
 //! `faults` (registry to list of rules, instead of those there are), `requests` (a registry) with `method`, `path` (a part), `with` (a pattern), and `count`, `at_most`, `is`
-//! or `clear`, `registry` with `has` (name to pattern), `tags` (repository to list), `put` (images), `remove` (blobs) or `stop`.
+//! or `clear`, `registry` with `has` (name to pattern), `tags` (repository to list), `put` (images), `files`, `remove` (blobs) or `stop`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use layerkit_testing::{FaultRule, Options, Registry};
+use layerkit_testing::{FaultRule, Options, Registry, ServedFile};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -63,6 +63,7 @@ impl Registries {
                 }
             }
             put(&registry, spec.get("images"), variables).map_err(about)?;
+            serve(&registry, spec.get("files"), variables).map_err(about)?;
             set_faults(&registry, spec.get("faults"), variables).map_err(about)?;
             started.insert(name.clone(), registry);
         }
@@ -130,6 +131,25 @@ fn put(registry: &Registry, images: Option<&Value>, variables: &mut Variables) -
     Ok(())
 }
 
+/// Serves files by their paths, `null` no longer.
+fn serve(registry: &Registry, files: Option<&Value>, variables: &Variables) -> Result<()> {
+    for (path, spec) in files.and_then(Value::as_object).into_iter().flatten() {
+        let spec = variables.fill(spec)?;
+        if spec.is_null() {
+            registry.remove_file(path);
+            continue;
+        }
+        let headers = spec.get("headers").cloned().unwrap_or_else(|| json!({}));
+        let file = ServedFile {
+            bytes: crate::given::bytes(&spec).map_err(|why| format!("{path}: {why}"))?.into(),
+            headers: parsed(headers)?,
+            login: spec.get("login").and_then(Value::as_str).map(str::to_owned),
+        };
+        registry.put_file(path, file);
+    }
+    Ok(())
+}
+
 /// Looks at the requests that came: those that fit are counted, or compared as a list.
 fn requests(registry: &Registry, spec: &Map<String, Value>, variables: &mut Variables) -> Result<()> {
     let text =
@@ -169,6 +189,7 @@ fn requests(registry: &Registry, spec: &Map<String, Value>, variables: &mut Vari
 /// Looks at what a registry has, or changes it.
 fn contents(registry: &Registry, spec: &Map<String, Value>, variables: &mut Variables) -> Result<()> {
     put(registry, spec.get("put"), variables)?;
+    serve(registry, spec.get("files"), variables)?;
     for name in spec.get("remove").and_then(Value::as_array).into_iter().flatten() {
         let name = variables.fill_text(name.as_str().unwrap_or_default())?;
         let (repository, digest) = parts(&name)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerkit::{BuildInputs, Engine, ImageSummary, Result as LibraryResult, Task};
+use layerkit::{BuildInputs, Engine, ImageSummary, Result as LibraryResult, Source, Task};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -53,6 +53,14 @@ impl Args {
         let value =
             self.0.remove(name).ok_or_else(|| Failure::Driver(format!("argument {name:?} is missing")))?;
         Ok(serde_json::from_value(value)?)
+    }
+
+    /// A source that need not be there.
+    fn take_source(&mut self, name: &str) -> Result<Option<Source>, Failure> {
+        match self.0.contains_key(name) {
+            true => self.take::<Place>(name)?.source().map(Some),
+            false => Ok(None),
+        }
     }
 
     fn options<T: DeserializeOwned>(self) -> Result<T, Failure> {
@@ -107,7 +115,15 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
             Ok(json!(engine.images_remove(&image, &args.options()?)?))
         }
         "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
-        "images_build" => Ok(json!(engine.images_build(&args.options()?, BuildInputs::default(), task)?)),
+        "images_build" => {
+            let mut source = |name| args.take_source(name);
+            let inputs = BuildInputs {
+                context: source("context_stream")?,
+                dockerfile: source("dockerfile_stream")?,
+                ..BuildInputs::default()
+            };
+            Ok(json!(engine.images_build(&args.options()?, inputs, task)?))
+        }
         "images_pull" => {
             let name: String = args.take("name")?;
             let pulled = engine.images_pull(&name, &args.options()?, task)?;

@@ -58,6 +58,18 @@ fn content(spec: &Map<String, Value>) -> Vec<u8> {
     }
 }
 
+/// The bytes of a file that is given as a text, or as an object with `content`, `bytes` or `layer`.
+pub fn bytes(spec: &Value) -> Result<Vec<u8>> {
+    match spec {
+        Value::String(text) => Ok(text.as_bytes().to_vec()),
+        Value::Object(spec) if spec.contains_key("layer") => {
+            compress::compress(&layer::tar(&spec["layer"])?, spec)
+        }
+        Value::Object(spec) => Ok(content(spec)),
+        other => Err(format!("{other} is neither text nor an object")),
+    }
+}
+
 /// A number of a spec; modes are octal strings.
 fn number(spec: &Map<String, Value>, key: &str) -> Result<Option<u64>> {
     match spec.get(key) {

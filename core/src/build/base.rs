@@ -1,0 +1,118 @@
+//! The images that stages start from and copy from: of the store, or pulled.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Build;
+use super::stage::Stage;
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::platform::Platform;
+use crate::reference::Reference;
+use crate::registry;
+use crate::spec::{Document, Index};
+
+/// An image with its manifest, once somebody has looked for it.
+type Slot = Arc<Mutex<Option<(Digest, Digest)>>>;
+
+/// What the names in a Dockerfile lead to. Each is looked for once in a build, also when several stages want it at once.
+#[derive(Default)]
+pub struct Bases(Mutex<BTreeMap<(String, String), Slot>>);
+
+impl Bases {
+    fn slot(&self, name: &str, platform: &Platform) -> Slot {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry((name.to_owned(), platform.normal().to_string())).or_default().clone()
+    }
+}
+
+impl Build<'_> {
+    /// An image for a platform: of the store, or pulled when it is not there (with `pull`, always asked for).
+    pub(super) fn open_image(&self, name: &str, platform: &Platform) -> Result<Stage> {
+        let slot = self.bases.slot(name, platform);
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let (id, manifest) = match *slot {
+            Some(found) => found,
+            None => *slot.insert(self.find_image(name, platform)?),
+        };
+        Stage::open(self.store, id, manifest)
+    }
+
+    fn find_image(&self, name: &str, platform: &Platform) -> Result<(Digest, Digest)> {
+        let reference = match name.parse::<Reference>() {
+            Ok(reference) if !name.starts_with("sha256:") => Some(reference.with_default_tag()),
+            _ => None,
+        };
+        let here = match (&reference, self.options.pull) {
+            (Some(_), true) => Err(Error::new(ErrorKind::NotFound, "the registry was to be asked")),
+            _ => self.image_here(name, reference.as_ref(), platform),
+        };
+        let missing = match here {
+            Err(error) if error.kind() == ErrorKind::NotFound => error,
+            found => return found,
+        };
+        let Some(reference) = reference else { return Err(missing) };
+        let auth = self.auth(&reference);
+        let (store, lease) = (self.store, &self.lease);
+        let id = registry::pull_base(store, self.registry, lease, &reference, platform, auth, self.task)
+            .map_err(|error| match self.options.pull {
+                true => error.context(format!("pull {name}")),
+                false => error.context(missing.to_string()),
+            })?;
+        let record = store.db().read(|db| store.record(db, id))?;
+        let record = record.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("No such image: {id}")))?;
+        Ok((id, record.manifest))
+    }
+
+    /// The image of a name or ID in the store, leased. `not_found` when it is not there, or is for another platform.
+    fn image_here(
+        &self,
+        name: &str,
+        reference: Option<&Reference>,
+        wanted: &Platform,
+    ) -> Result<(Digest, Digest)> {
+        let (record, manifest, _) = self.store.db().write_relaxed(|db| {
+            let found = self.store.manifest_of(db, name)?;
+            self.lease.image(db, found.0.id)?;
+            Ok(found)
+        })?;
+        let found = self.store.config(record.id)?.platform();
+        if wanted.fits(&found) || (found.os == wanted.os && found.architecture.is_empty()) {
+            return Ok((record.id, manifest));
+        }
+        if let Some(other) = reference.map(|name| self.of_index(name, wanted)).transpose()?.flatten() {
+            return Ok(other);
+        }
+        Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "image with reference {name} was found but does not match the specified platform: wanted {wanted}, actual: {found}"
+            ),
+        ))
+    }
+
+    /// The image for a platform in the index that a name led to, if it is here.
+    fn of_index(&self, name: &Reference, wanted: &Platform) -> Result<Option<(Digest, Digest)>> {
+        let Some(index) = self.store.db().read(|db| self.store.index_of(db, name))? else { return Ok(None) };
+        let bytes = self.store.document(index.digest)?;
+        let Document::Index(Index { manifests, .. }) =
+            Document::parse(&bytes, &format!("index {}", index.digest))?
+        else {
+            return Ok(None);
+        };
+        for listed in manifests {
+            if !listed.platform.as_ref().is_some_and(|platform| wanted.fits(platform)) {
+                continue;
+            }
+            let image = self.store.db().write_relaxed(|db| {
+                let image = self.store.image_of_manifest(db, listed.digest)?;
+                image.map(|image| self.lease.image(db, image)).transpose()?;
+                Ok(image)
+            })?;
+            if let Some(image) = image {
+                return Ok(Some((image, listed.digest)));
+            }
+        }
+        Ok(None)
+    }
+}
