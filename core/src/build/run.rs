@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::explain::Inputs;
 use super::run_log::Log;
 use super::run_mounts::{Ready, RunMounts};
-use super::stage::Stage;
+use super::stage::{DEFAULT_PATH, Stage};
 use super::steps::changes;
 use super::tar::{missing_directories, new_time};
 use super::workspace::{Workspace, run_mode};
@@ -25,8 +25,6 @@ use crate::layer::{self, LayerWriter, TarWriter, Tree};
 use crate::spec::{RunConfig, variable};
 use crate::store::ContainerFolder;
 
-/// What a container has as PATH where its image says nothing (Docker's default).
-const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Where a program that is written in the Dockerfile is found while it runs (BuildKit's place).
 const PROGRAMS: &str = "/dev/pipes";
 

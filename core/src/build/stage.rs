@@ -19,6 +19,8 @@ use crate::task::Task;
 
 /// Docker stops at this many layers ("max depth exceeded").
 const MAX_LAYERS: usize = 125;
+/// What a container has as PATH where its image says nothing (Docker's default).
+pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What an image's config says of the container that made it: not true of what is built on it.
 const OF_THE_CONTAINER: [&str; 6] =
     ["container", "container_config", "docker_version", "id", "parent", shared_cache::INLINE];
@@ -67,11 +69,14 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// An image of nothing.
+    /// Nothing, but for the PATH and the working directory that BuildKit gives it.
     pub fn scratch(platform: &crate::platform::Platform) -> Self {
+        let mut config = ImageConfig::new(platform);
+        config.config.env.push(DEFAULT_PATH.to_owned());
+        config.config.working_dir = "/".to_owned();
         Stage {
             image: None,
-            config: ImageConfig::new(platform),
+            config,
             descriptors: Vec::new(),
             layers: Vec::new(),
             arguments: BTreeMap::new(),
