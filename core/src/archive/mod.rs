@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of builds or of who calls.
 
+mod cache_mount;
 mod contents;
 mod import;
 mod ingest;
@@ -11,6 +12,7 @@ mod save;
 mod stream;
 mod unpack;
 
+pub use cache_mount::{export_cache, import_cache};
 pub use import::{created, import};
 pub use ingest::{Ingested, written};
 pub use load::load;

@@ -16,6 +16,7 @@ mod inspect;
 mod list;
 mod partial;
 mod presence;
+mod prune_cache;
 mod remove;
 mod report;
 mod snapshots;
@@ -34,8 +35,8 @@ pub use indexes::NewIndex;
 pub use partial::{Claim, PartialBlob};
 pub use presence::Lease;
 pub use report::{
-    DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem, PruneOptions, PruneReport,
-    RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
+    CachePruneOptions, CacheRecord, DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem,
+    PruneOptions, PruneReport, RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
 };
 
 use std::path::{Path, PathBuf};
