@@ -40,3 +40,42 @@ pub fn import_cache(store: &Store, id: &str, source: Source, task: &Task) -> Res
         .context(|| format!("import cache mount {id}"))?;
     store.replace_cache(id, folder)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods)]
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::store::CacheSharing;
+
+    #[test]
+    fn what_is_exported_can_be_imported_under_another_id() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::open(&root.path().join("store"), Limits::default()).unwrap();
+        let task = Task::new().unwrap();
+        let get = |id| store.cache_mount(id, "", CacheSharing::Locked, &task, &mut |_| Ok(())).unwrap();
+        let first = get("a");
+        std::fs::create_dir(first.path.join("d")).unwrap();
+        std::fs::write(first.path.join("d/f"), "content").unwrap();
+        let tar = root.path().join("a.tar");
+        let busy = export_cache(&store, "a", Target::Path(tar.clone()), &task).unwrap_err();
+        assert_eq!(busy.kind(), ErrorKind::Conflict);
+        drop(first);
+        export_cache(&store, "a", Target::Path(tar.clone()), &task).unwrap();
+        let old = get("b").path.clone();
+        import_cache(&store, "b", Source::Path(tar.clone()), &task).unwrap();
+        let second = get("b");
+        assert_ne!(second.path, old);
+        assert!(!old.exists());
+        assert_eq!(std::fs::read_to_string(second.path.join("d/f")).unwrap(), "content");
+        let busy = import_cache(&store, "b", Source::Path(tar), &task).unwrap_err();
+        assert_eq!(busy.kind(), ErrorKind::Conflict);
+        let none = export_cache(&store, "none", Target::Path(root.path().join("n")), &task).unwrap_err();
+        assert_eq!(none.kind(), ErrorKind::NotFound);
+        std::fs::write(root.path().join("text"), "no tar at all, but long enough to look at".repeat(20))
+            .unwrap();
+        let odd = import_cache(&store, "b2", Source::Path(root.path().join("text")), &task).unwrap_err();
+        assert_eq!(odd.kind(), ErrorKind::InvalidArgument);
+    }
+}

@@ -198,3 +198,56 @@ fn mount_rows(db: &Connection) -> Result<Vec<(i64, String, String, i64, i64)>> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods)]
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::store::{CacheMount, CacheSharing};
+
+    fn cache(store: &Store, id: &str, bytes: usize, age: i64) -> CacheMount {
+        let task = Task::new().unwrap();
+        let mount = store
+            .cache_mount(id, "", CacheSharing::Shared, &task, &mut |data| {
+                std::fs::write(data.join("file"), vec![0; bytes]).unwrap();
+                Ok(())
+            })
+            .unwrap();
+        let used = super::super::now() - age;
+        store
+            .db
+            .write(|db| db.run("UPDATE cache_mounts SET used = ? WHERE id = ?", rusqlite::params![used, id]))
+            .unwrap();
+        mount
+    }
+
+    fn prune(store: &Store, options: &str) -> Vec<String> {
+        let options = serde_json::from_str(options).unwrap();
+        store.prune_cache(&options, &Task::new().unwrap()).unwrap().deleted
+    }
+
+    #[test]
+    fn cache_mounts_go_by_age_and_size_but_not_while_they_are_used() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::open(root.path(), Limits::default()).unwrap();
+        for (id, bytes, age) in [("old", 1000, 9000), ("middle", 2000, 5000), ("new", 4000, 10)] {
+            cache(&store, id, bytes, age);
+        }
+        let used = cache(&store, "used", 8000, 90000);
+        let list = store.cache_list().unwrap();
+        let ids: Vec<&str> = list.iter().map(|record| record.id.as_str()).collect();
+        assert_eq!(ids, ["new", "middle", "old", "used"]);
+        assert!(list[3].in_use && !list[0].in_use);
+        assert_eq!(prune(&store, r#"{"dry_run": true}"#), ["old", "middle", "new"]);
+        assert_eq!(prune(&store, r#"{"filters": {"until": ["2h"]}}"#), ["old"]);
+        assert_eq!(prune(&store, r#"{"filters": {"id": ["none"]}}"#), [""; 0]);
+        assert_eq!(prune(&store, r#"{"keep_storage": 13000}"#), ["middle"]);
+        drop(used);
+        assert_eq!(store.df(&Task::new().unwrap()).unwrap().build_cache.count, 2);
+        assert_eq!(prune(&store, r#"{"filters": {"type": ["exec.cachemount"]}}"#), ["used", "new"]);
+        assert_eq!(fs::list(&root.path().join("caches")).unwrap().len(), 0);
+        assert!(serde_json::from_str::<CachePruneOptions>(r#"{"keep": 1}"#).is_err());
+    }
+}

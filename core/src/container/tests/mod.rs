@@ -1,6 +1,7 @@
 //! Containers as a command inside and a caller outside see them. They need root, as running containers does.
 #![allow(clippy::disallowed_methods)] // makes layers by hand and looks at what is left of them
 
+mod mounts;
 mod seccomp;
 
 use std::fs;
