@@ -93,7 +93,7 @@ impl Store {
     /// All records, what was not used for longest first, and steps before those that they were made on.
     fn cache_records(&self) -> Result<Vec<Found>> {
         let (mut found, mounts) = self.db.read(|db| Ok((self.step_records(db)?, mount_rows(db)?)))?;
-        for (folder, id, base, created, used) in mounts {
+        for MountRow { folder, id, base, created, used } in mounts {
             let in_use = self.lock_cache(folder, true)?.is_none();
             let record = CacheRecord {
                 id,
@@ -180,7 +180,7 @@ impl Store {
     /// The cache mounts: how many there are, how many are in use, and bytes of all and of those in use.
     pub(super) fn cache_mount_usage(&self) -> Result<(u64, u64, u64, u64)> {
         let mut usage = (0, 0, 0, 0);
-        for (folder, ..) in self.db.read(mount_rows)? {
+        for MountRow { folder, .. } in self.db.read(mount_rows)? {
             let size = fs::tree_size(&self.cache_path(folder).join("data"))?;
             let in_use = self.lock_cache(folder, true)?.is_none();
             usage.0 += 1;
@@ -192,10 +192,24 @@ impl Store {
     }
 }
 
-/// Folder, ID, beginning and times of the cache mounts.
-fn mount_rows(db: &Connection) -> Result<Vec<(i64, String, String, i64, i64)>> {
+/// A cache mount as its row has it.
+struct MountRow {
+    folder: i64,
+    id: String,
+    base: String,
+    created: i64,
+    used: i64,
+}
+
+fn mount_rows(db: &Connection) -> Result<Vec<MountRow>> {
     db.rows("SELECT folder, id, base, created, used FROM cache_mounts ORDER BY folder", [], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        Ok(MountRow {
+            folder: row.get(0)?,
+            id: row.get(1)?,
+            base: row.get(2)?,
+            created: row.get(3)?,
+            used: row.get(4)?,
+        })
     })
 }
 
