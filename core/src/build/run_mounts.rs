@@ -39,9 +39,9 @@ pub struct Ready<'a> {
     pub mounts: Vec<Mount>,
     /// Variables for the command.
     pub env: Vec<String>,
-    _lease: Lease<'a>,
-    _caches: BTreeMap<(String, String), CacheMount>,
-    _agents: Vec<AgentRelay>,
+    lease: Lease<'a>,
+    caches: BTreeMap<(String, String), CacheMount>,
+    agents: Vec<AgentRelay>,
 }
 
 fn failed(message: String) -> Error {
@@ -145,9 +145,9 @@ impl RunMounts<'_> {
         let mut ready = Ready {
             mounts: Vec::new(),
             env: Vec::new(),
-            _lease: build.store.lease(),
-            _caches: BTreeMap::new(),
-            _agents: Vec::new(),
+            lease: build.store.lease(),
+            caches: BTreeMap::new(),
+            agents: Vec::new(),
         };
         self.lock_caches(build, &mut ready)?;
         self.0.sort_by(|a, b| a.target.cmp(&b.target));
@@ -155,9 +155,9 @@ impl RunMounts<'_> {
             let place = format!("mount.{number}");
             let source = match asked.options.kind {
                 MountType::Tmpfs => Some(MountSource::Tmpfs(asked.options.size)),
-                MountType::Bind => asked.bind(build, &ready._lease, folder, &place)?,
+                MountType::Bind => asked.bind(build, &ready.lease, folder, &place)?,
                 MountType::Cache => ready
-                    ._caches
+                    .caches
                     .get(&asked.cache_key(build))
                     .map(|cache| MountSource::Bind(cache.path.clone())),
                 MountType::Secret => asked.secret(build, &mut ready.env)?,
@@ -179,7 +179,7 @@ impl RunMounts<'_> {
         caches.sort_by_cached_key(|asked| asked.cache_key(build));
         for asked in caches {
             let key = asked.cache_key(build);
-            if ready._caches.contains_key(&key) {
+            if ready.caches.contains_key(&key) {
                 continue;
             }
             let sharing = match asked.options.sharing {
@@ -188,7 +188,7 @@ impl RunMounts<'_> {
                 Sharing::Locked => CacheSharing::Locked,
             };
             let Asked { options, files, .. } = asked;
-            let lease = &ready._lease;
+            let lease = &ready.lease;
             let cache = build
                 .store
                 .cache_mount(&key.0, &key.1, sharing, build.task, &mut |data| {
@@ -202,7 +202,7 @@ impl RunMounts<'_> {
                     options.mode.map_or(Ok(()), |mode| fs::set_mode(data, mode & 0o7777))
                 })
                 .context(|| format!("cache mount {}", key.0))?;
-            ready._caches.insert(key, cache);
+            ready.caches.insert(key, cache);
         }
         Ok(())
     }
@@ -299,12 +299,12 @@ impl Asked<'_> {
         let mode = self.options.mode.unwrap_or(0o600) & 0o7777;
         let relay = AgentRelay::start(&folder.directory(place)?, "agent", agent, mode, (uid, gid))?;
         let socket = relay.socket.clone();
-        if let (true, Some(target)) = (ready._agents.is_empty(), &self.target)
+        if let (true, Some(target)) = (ready.agents.is_empty(), &self.target)
             && variable(&stage.config.config.env, "SSH_AUTH_SOCK").is_none()
         {
             ready.env.push(format!("SSH_AUTH_SOCK={}", target.display()));
         }
-        ready._agents.push(relay);
+        ready.agents.push(relay);
         Ok(Some(MountSource::Bind(socket)))
     }
 }

@@ -353,3 +353,33 @@ fn a_snapshot_of_another_boot_is_made_anew() {
     assert_ne!(second, first);
     assert_eq!(fs::read(&second.join("file"), 10).unwrap(), b"x");
 }
+
+#[test]
+fn steps_of_the_cache_go_with_their_images_unless_a_name_needs_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let (named, loose) = (add(&store, "named:1", b"named"), add(&store, "loose:1", b"loose"));
+    let key = |image: Digest| Digest::of(image.to_string().as_bytes());
+    store
+        .db
+        .write(|db| {
+            store.remember(db, key(named), named)?;
+            store.remember(db, key(loose), loose)?;
+            db.run("DELETE FROM names WHERE image = ?", [loose])
+        })
+        .unwrap();
+    let list = store.cache_list().unwrap();
+    let of = |image: Digest| list.iter().find(|record| record.id == key(image).to_string()).unwrap();
+    assert!(of(named).in_use && !of(loose).in_use && of(loose).size > 0 && of(loose).kind == "regular");
+    let prune = |options: &str| {
+        store.prune_cache(&serde_json::from_str(options).unwrap(), &Task::new().unwrap()).unwrap()
+    };
+    assert_eq!(prune(r#"{"filters": {"until": ["1h"]}}"#).deleted, [""; 0]);
+    let report = prune("{}");
+    assert_eq!(report.deleted, [key(loose).to_string()]);
+    assert!(report.reclaimed > 0);
+    assert!(store.get(&loose.to_string()).is_err());
+    assert_eq!(prune(r#"{"all": true}"#).deleted, [key(named).to_string()]);
+    store.get("named:1").unwrap();
+    assert_eq!(store.cache_list().unwrap(), []);
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)] // makes layers by hand and looks at what is left of them
 
 mod chroot;
+mod mounts;
 mod seccomp;
 
 use std::fs;
