@@ -51,11 +51,12 @@ impl Place {
         let work = self.path("x.git");
         write(&work.join("Dockerfile"), "FROM scratch\nCOPY . /\n");
         write(&work.join("run"), "#!/bin/sh\n");
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(work.join("run"), executable).unwrap();
         write(&work.join("sub/Dockerfile"), "FROM scratch\nCOPY * /sub/\n");
         std::os::unix::fs::symlink("/etc", work.join("out")).unwrap();
         git(&work, &["init", "--quiet"]);
         git(&work, &["add", "."]);
-        git(&work, &["update-index", "--chmod=+x", "run"]);
         git(&work, &["commit", "--quiet", "-m", "one"]);
         git(&work, &["tag", "-a", "v1", "-m", "first"]);
         git(&work, &["branch", "side/way"]);
