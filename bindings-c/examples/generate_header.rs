@@ -53,6 +53,7 @@ fn header(sources: &Path) -> Result<String, Box<dyn Error>> {
         "image",
         "registry",
         "system",
+        "dockerfile",
     ] {
         builder = builder.with_src(sources.join(noun).with_extension("rs"));
     }

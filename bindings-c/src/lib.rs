@@ -11,6 +11,7 @@
 
 mod arguments;
 mod cancel_token;
+mod dockerfile;
 mod engine;
 mod error;
 mod event;

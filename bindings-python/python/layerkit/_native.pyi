@@ -9,6 +9,7 @@ from .types import (
     CopyReport,
     Descriptor,
     DiskUsage,
+    Dockerfile,
     HistoryEntry,
     ImageSummary,
     Info,
@@ -30,6 +31,7 @@ __all__ = [
     "CancelToken",
     "Engine",
     "TestRegistry",
+    "dockerfile_parse",
     "image_history",
     "image_inspect",
     "image_push",
@@ -265,3 +267,5 @@ def system_prune(
     on_event: OnEvent | None,
     cancel: CancelToken | None,
 ) -> PruneReport: ...
+
+def dockerfile_parse(text: bytes) -> Dockerfile: ...

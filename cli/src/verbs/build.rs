@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use layerkit::{BuildInputs, BuildNetwork, BuildOptions, Error, Event, Field, LayerCompression};
 
-use super::{Context, Verb};
+use super::{Context, Verb, dockerfile as checks};
 use crate::failure::{Failure, Outcome};
 use crate::flags::{Arity, Syntax, Words, switch, valued};
 use crate::output;
@@ -20,6 +20,7 @@ pub const BUILD: Verb = Verb {
         about: "Build an image from a Dockerfile",
         flags: &[
             valued("build-arg", ' ', "list", "Set build-time variables"),
+            switch("check", ' ', "Tell what the build checks find in the Dockerfile, and build nothing"),
             valued("compression", ' ', "string", "Store new layers as gzip, zstd or none (default \"gzip\")"),
             valued("file", 'f', "string", "Name of the Dockerfile (Default is 'PATH/Dockerfile')"),
             switch("force-rm", ' ', "Always remove intermediate containers (always so)"),
@@ -62,9 +63,22 @@ pub fn compression(syntax: &Syntax, words: &Words) -> Outcome<Option<LayerCompre
 
 fn build(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
     let options = options(syntax, words)?;
+    if words.is_on("check") {
+        let name = options.dockerfile.as_deref().unwrap_or(Path::new("Dockerfile"));
+        return checks::check(&options.path.join(name));
+    }
     let quiet = words.is_on("quiet");
+    let checked = Arc::new(Mutex::new(Vec::new()));
+    let findings = Arc::clone(&checked);
     let lines = Mutex::new(Lines::default());
     let task = task()?.on_event(move |event| {
+        if let Event::Warning { rule, message, line, .. } = event
+            && !rule.is_empty()
+        {
+            let told = checks::one_line(rule, message, *line);
+            findings.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+            return Ok(());
+        }
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         let text = lines.text_of(event);
         if quiet || text.is_empty() {
@@ -72,7 +86,12 @@ fn build(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
         }
         output::text(&text).map_err(|error| Error::io("standard output", error))
     });
-    let built = match context.engine()?.images_build(&options, BuildInputs::default(), &task) {
+    let outcome = context.engine()?.images_build(&options, BuildInputs::default(), &task);
+    // The classic builder knows no checks: its output stays as it is, and they are told beside it to those who ask.
+    if words.text("progress")?.as_deref() == Some("plain") {
+        checked.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(output::complain);
+    }
+    let built = match outcome {
         Ok(built) => built,
         Err(error) => {
             if let (true, Some(Field::Text(tail))) = (quiet, error.field("output_tail")) {
@@ -232,7 +251,7 @@ mod tests {
             Event::ContainerRemoved { n: 2, container: container.into() },
             Event::StepDone { n: 2, image: "sha256:8e20ce3c9c8d0000".into() },
             Event::StepCached { n: 2 },
-            Event::Warning { message: "One or more build-args [a] were not consumed".into(), line: 0 },
+            Event::warning("One or more build-args [a] were not consumed"),
             Event::Built { id: "sha256:8e20ce3c9c8d0000".into() },
             Event::Tagged { name: "a:latest".into() },
         ];

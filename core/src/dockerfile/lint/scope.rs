@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Findings;
-use crate::dockerfile::expand::expand_noting;
+use crate::dockerfile::expand::{body_noting, expand_noting};
 use crate::dockerfile::flags::did_you_mean;
 use crate::dockerfile::instruction::{Command, CopyArgs, Dockerfile, Instruction, ShellOrExec, Stage};
 use crate::reference::Reference;
@@ -133,6 +133,13 @@ impl Scope {
             // A word that does not expand is for the build to refuse.
             missing.extend(expand_noting(word, escape, &lookup).map(|(_, names)| names).unwrap_or_default());
         }
+        let bodies = instruction.command.heredocs().iter();
+        for heredoc in bodies.filter(|heredoc| {
+            heredoc.expand && matches!(instruction.command, Command::Copy(_) | Command::Add(_))
+        }) {
+            missing
+                .extend(body_noting(&heredoc.content, &lookup).map(|(_, names)| names).unwrap_or_default());
+        }
         for name in &missing {
             // GOPATH is no slip of PATH.
             let predefined = PREDEFINED.into_iter().filter(|known| !name.contains(known));
@@ -227,8 +234,7 @@ fn words(command: &Command) -> Vec<&str> {
 fn copied(args: &CopyArgs) -> Vec<&str> {
     let flags = [&args.from, &args.chown, &args.chmod, &args.checksum];
     let flags = flags.into_iter().flatten().chain(&args.exclude);
-    let heredocs = args.heredocs.iter().filter(|heredoc| heredoc.expand).map(|heredoc| &heredoc.content);
-    let words = args.sources.iter().chain([&args.destination]).chain(flags).chain(heredocs);
+    let words = args.sources.iter().chain([&args.destination]).chain(flags);
     words.map(String::as_str).collect()
 }
 

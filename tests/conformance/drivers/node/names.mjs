@@ -3,7 +3,7 @@
 /** The driver could not do what was asked. */
 export class DriverError extends Error {}
 
-const MAPS = new Set(['labels', 'buildargs', 'filters', 'manifest']);
+const MAPS = new Set(['labels', 'buildargs', 'filters', 'manifest', 'flags', 'args']);
 
 function rename(value, name) {
   if (Array.isArray(value)) return value.map((entry) => rename(entry, name));
