@@ -42,8 +42,8 @@ pub unsafe extern "C" fn layerkit_error_message(error: *const layerkit_error) ->
 }
 
 /// A text that the error carries for programs, or NULL when it has none with this name: `file`, `instruction`,
-/// `command` and `output_tail` of a build that failed, `rule` of a build check that failed it; `image` and `container` of a conflict; `registry_code`, `host` and `repository` of a
-/// request to a registry that failed.
+/// `command` and `output_tail` of a build that failed, `rule` of a build check that failed it; `image` and `container` of a
+/// conflict; `registry_code`, `host` and `repository` of a request to a registry that failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn layerkit_error_text(
     error: *const layerkit_error,

@@ -36,6 +36,9 @@ const PREDEFINED: [&str; 11] = [
     "no_proxy",
 ];
 
+/// Bytes of a value that is looked at: values can double with every line.
+const LONGEST: usize = 4096;
+
 /// What names stand for; `None` for one whose value only the build knows.
 type Values = BTreeMap<String, Option<String>>;
 
@@ -80,8 +83,8 @@ fn globals(dockerfile: &Dockerfile) -> Values {
         for (name, default) in pairs {
             let lookup = |name: &str| globals.get(name).cloned().map(Option::unwrap_or_default);
             let value = default.as_ref().map(|word| match expand_noting(word, dockerfile.escape, &lookup) {
-                Ok((value, _)) => value,
-                Err(_) => String::new(),
+                Ok((value, _)) if value.len() <= LONGEST => value,
+                _ => String::new(),
             });
             globals.insert(name.clone(), value);
         }
@@ -144,8 +147,8 @@ impl Scope {
             // GOPATH is no slip of PATH.
             let predefined = PREDEFINED.into_iter().filter(|known| !name.contains(known));
             let hint = did_you_mean(name, "$", values.keys().map(String::as_str).chain(predefined));
-            let set_later = later.iter().any(|instruction| sets(&instruction.command, name));
-            if !self.on_image || !hint.is_empty() || set_later {
+            let set_later = || later.iter().any(|instruction| sets(&instruction.command, name));
+            if !self.on_image || !hint.is_empty() || set_later() {
                 found.at("UndefinedVar", instruction, || {
                     format!("Usage of undefined variable '${name}'{hint}")
                 });
@@ -157,7 +160,7 @@ impl Scope {
             let lookup = |name: &str| lookup(name).filter(|_| !unknown(name));
             expand_noting(word, escape, &lookup)
                 .ok()
-                .filter(|(_, missing)| missing.is_empty())
+                .filter(|(value, missing)| missing.is_empty() && value.len() <= LONGEST)
                 .map(|(value, _)| value)
         };
         match &instruction.command {
