@@ -86,4 +86,12 @@ pub fn ignore(data: &[u8]) {
     }
 }
 
+/// What `examples/speed.rs` measures.
+pub fn parse_only(text: &[u8]) {
+    dockerfile::parse(text).expect("it parses");
+}
 
+/// The same with the checks, as data.
+pub fn report_only(text: &[u8]) {
+    report(text).expect("it parses");
+}
