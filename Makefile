@@ -29,6 +29,24 @@ soak: ## The long form of the tests that kill and race processes: some minutes
 	@$(MAKE) --no-print-directory python
 	LAYERKIT_KILLS=200 LAYERKIT_SOAK=60 $(BIN)/pytest tests/robust
 
+# The flags of `cargo fuzz` without its sanitizers, which need a nightly compiler: fuzz/README.md.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= parse expand ignore
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares
+FUZZ_BUILT := target/fuzz/$(shell rustc -vV | sed -n 's/^host: //p')/release
+
+.PHONY: fuzz
+fuzz: ## Fuzz the parser, the expansion and the ignore patterns, ten minutes each (FUZZ_SECONDS=600)
+	RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=target/fuzz \
+	    $(CARGO) build --quiet --release --manifest-path fuzz/Cargo.toml --target $(notdir $(patsubst %/,%,$(dir $(FUZZ_BUILT))))
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p target/fuzz/corpus/$$target && \
+	    $(FUZZ_BUILT)/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	        -artifact_prefix=target/fuzz/$$target- target/fuzz/corpus/$$target fuzz/corpus/$$target || exit 1; \
+	done
+
 .PHONY: format
 format: ## Format the sources
 	$(CARGO) fmt --all

@@ -51,10 +51,16 @@ export class LayerkitError extends Error {
   readonly host?: string;
   /** The repository there. */
   readonly repository?: string;
+  /** The Dockerfile as it was named to the build. */
+  readonly file?: string;
   /** The Dockerfile's line, from 1. */
   readonly line?: number;
+  /** The column where the instruction begins, from 1. */
+  readonly column?: number;
   /** The instruction on that line. */
   readonly instruction?: string;
+  /** The build check that fails the build, where `# check=error=true` asks for it. */
+  readonly rule?: string;
   /** The command that failed. */
   readonly command?: string;
   /** Its exit code. */
@@ -90,7 +96,7 @@ export interface Progress {
   onProgress?: ((event: Event) => void) | undefined;
 }
 
-/** One step of an operation's progress. IDs are `sha256:…`; `n`, `total` of steps and `line` count from 1. */
+/** One step of an operation's progress. IDs are `sha256:…`; `n`, `total` of steps, `line` and `column` count from 1. */
 export type Event =
   | {
       event: 'layer';
@@ -831,4 +837,76 @@ export interface VerifyReport {
   images: number;
   bytes: number;
   problems: Problem[];
+}
+
+/** Dockerfiles as data. */
+export namespace dockerfile {
+  /**
+   * What a Dockerfile says, with the place of each instruction, and what the build checks find in it. Needs no engine,
+   * expands nothing. What does not parse throws `dockerfile_syntax`, with `line`, `column` and `instruction`.
+   */
+  function parse(text: string | Uint8Array): DockerfileReport;
+}
+
+/** A parsed Dockerfile. */
+export interface DockerfileReport {
+  directives: DockerfileDirectives;
+  escape: string;
+  /** The ARGs before the first FROM. */
+  metaArgs: DockerfileInstruction[];
+  stages: DockerfileStage[];
+  warnings: DockerfileWarning[];
+}
+
+/** The parser directives at the top, as written. */
+export interface DockerfileDirectives {
+  syntax: string | null;
+  escape: string | null;
+  check: string | null;
+}
+
+export interface DockerfileStage {
+  /** In lower case. */
+  name: string | null;
+  /** The image or stage, as written. */
+  base: string;
+  platform: string | null;
+  /** The first is the FROM. */
+  instructions: DockerfileInstruction[];
+}
+
+/** An instruction. Lines and columns count from 1. */
+export interface DockerfileInstruction {
+  /** In upper case. */
+  name: string;
+  line: number;
+  /** The last line, bodies of heredocs included. */
+  endLine: number;
+  column: number;
+  /** On one line: continuations joined, comments dropped. */
+  text: string;
+  flags: Record<string, string | boolean | string[]>;
+  /**
+   * Depends on the instruction: `image` and `name` (FROM); `command` (shell form) or `words` (exec form, SHELL); `sources` and
+   * `destination` (COPY, ADD); `pairs` of `name` and `value` (ENV, LABEL, ARG); `values` (EXPOSE, VOLUME); `value` (WORKDIR, USER,
+   * STOPSIGNAL, MAINTAINER); `test` (HEALTHCHECK); `instruction` (ONBUILD).
+   */
+  arguments: Record<string, unknown>;
+  heredocs: DockerfileHeredoc[];
+}
+
+/** A text that follows an instruction. */
+export interface DockerfileHeredoc {
+  name: string;
+  content: string;
+  /** False when its word is quoted. */
+  expand: boolean;
+}
+
+/** What a build check says. */
+export interface DockerfileWarning {
+  rule: string;
+  message: string;
+  line: number;
+  column: number;
 }

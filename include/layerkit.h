@@ -617,16 +617,16 @@ const char *layerkit_error_code(const struct layerkit_error *error);
 const char *layerkit_error_message(const struct layerkit_error *error);
 
 /**
- * A text that the error carries for programs, or NULL when it has none with this name: `instruction`, `command` and
- * `output_tail` of a build that failed; `image` and `container` of a conflict; `registry_code`, `host` and `repository` of a
- * request to a registry that failed.
+ * A text that the error carries for programs, or NULL when it has none with this name: `file`, `instruction`,
+ * `command` and `output_tail` of a build that failed, `rule` of a build check that failed it; `image` and `container` of a
+ * conflict; `registry_code`, `host` and `repository` of a request to a registry that failed.
  */
 const char *layerkit_error_text(const struct layerkit_error *error,
                                 const char *name);
 
 /**
  * Writes a number that the error carries for programs to `out` and returns true; false, and `out` is left alone, when it
- * has none with this name: `line` and `exit_code` of a build that failed; `status` of a registry's answer.
+ * has none with this name: `line`, `column` and `exit_code` of a build that failed; `status` of a registry's answer.
  */
 bool layerkit_error_number(const struct layerkit_error *error,
                            const char *name,
@@ -1003,6 +1003,15 @@ struct layerkit_error *layerkit_system_prune(const struct layerkit_engine *engin
                                              const struct layerkit_prune_options *options,
                                              const struct layerkit_task *task,
                                              char **out);
+
+/**
+ * Parses a Dockerfile, which is a string, without any engine. `*out` is a JSON object with `directives` (`syntax`, `escape`, `check`),
+ * `escape`, `meta_args` (the ARGs before the first FROM), `stages` (`name`, `base`, `platform`, `instructions`) and `warnings` (`rule`,
+ * `message`, `line`, `column`: BuildKit's build checks). An instruction has `name`, `line`, `end_line`, `column`, `text`, `flags`,
+ * `arguments` and `heredocs`. Nothing is expanded. Free `*out` with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_dockerfile_parse(const char *text,
+                                                 char **out);
 
 #ifdef __cplusplus
 }  // extern "C"

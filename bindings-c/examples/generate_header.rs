@@ -55,6 +55,7 @@ fn header(sources: &Path) -> Result<String, Box<dyn Error>> {
         "builder",
         "registry",
         "system",
+        "dockerfile",
     ] {
         builder = builder.with_src(sources.join(noun).with_extension("rs"));
     }

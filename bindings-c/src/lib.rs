@@ -14,6 +14,7 @@ mod arguments;
 mod build_options;
 mod builder;
 mod cancel_token;
+mod dockerfile;
 mod engine;
 mod error;
 mod event;

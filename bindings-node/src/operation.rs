@@ -276,7 +276,7 @@ fn report<T: Serialize>(port: &Port, outcome: &Result<T>) {
 }
 
 /// An error as the object layer reads it: `code`, `message` and `fields`.
-fn describe(error: &Error) -> String {
+pub fn describe(error: &Error) -> String {
     let fields: serde_json::Map<String, serde_json::Value> =
         error.fields().iter().map(|(name, value)| ((*name).to_owned(), serde_json::json!(value))).collect();
     serde_json::json!({ "code": error.code(), "message": error.to_string(), "fields": fields }).to_string()

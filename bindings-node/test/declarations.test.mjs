@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const DECLARATIONS = read('../index.d.ts');
-const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options', 'dockerfile/steps', 'registry/options']
+const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options', 'dockerfile/report', 'dockerfile/steps', 'registry/options']
   .map((name) => read(`../../core/src/${name}.rs`))
   .join('\n');
 
@@ -31,7 +31,9 @@ const REGISTRY_OPTIONS = [
 ];
 const REGISTRY_REPORTS = ['PushedImage', 'SearchResult', 'LoginReport', 'LogoutReport', 'PingReport', 'ManifestReport', 'CopyReport'];
 
-for (const name of [...OPTIONS, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'BuildResult', 'BuildStep']) {
+const DOCKERFILE = ['Report', 'Directives', 'Stage', 'Instruction', 'Heredoc'].map((name) => `Dockerfile${name}`);
+
+for (const name of [...OPTIONS, ...DOCKERFILE, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'BuildResult', 'BuildStep']) {
   test(`${name} has the core's keys`, () => assert.deepEqual(declared(name), core(name)));
 }
 

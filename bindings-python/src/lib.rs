@@ -5,6 +5,7 @@
 
 mod cancel;
 mod convert;
+mod dockerfile;
 mod engine;
 mod error;
 mod image;
@@ -23,6 +24,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::cancel::CancelToken;
+    #[pymodule_export]
+    use crate::dockerfile::dockerfile_parse;
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]

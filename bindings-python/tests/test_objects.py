@@ -182,6 +182,26 @@ def test_reports_have_the_keys_their_types_promise(
         assert set(report) == set(get_type_hints(shape)), shape
 
 
+def test_a_parsed_dockerfile_has_the_keys_its_types_promise() -> None:
+    parsed = layerkit.dockerfile.parse(b"ARG A\nFROM a AS B\nCOPY <<E /x\nE\n")
+    stage = parsed["stages"][0]
+    copy = stage["instructions"][1]
+    for report, shape in (
+        (parsed, types.Dockerfile),
+        (parsed["directives"], types.DockerfileDirectives),
+        (parsed["meta_args"][0], types.DockerfileInstruction),
+        (stage, types.DockerfileStage),
+        (copy, types.DockerfileInstruction),
+        (copy["heredocs"][0], types.DockerfileHeredoc),
+        (parsed["warnings"][0], types.DockerfileWarning),
+    ):
+        assert set(report) == set(get_type_hints(shape)), shape
+    with pytest.raises(layerkit.DockerfileSyntax, match="did you mean RUN") as failed:
+        layerkit.dockerfile.parse("FROM a\n RUNN b\n")
+    assert (failed.value.line, failed.value.column, failed.value.instruction) == (2, 2, "RUNN")
+    assert (failed.value.file, failed.value.rule) == (None, None)
+
+
 def test_events_have_the_keys_their_types_promise(
     engine: layerkit.Engine, context: Callable[..., Path], tmp_path: Path
 ) -> None:

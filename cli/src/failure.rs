@@ -70,10 +70,19 @@ impl Failure {
     }
 }
 
-/// Where in the Dockerfile a build failed. Errors of its grammar say so themselves.
+/// Where in the Dockerfile a build failed; of its grammar, as editors take it.
 fn place(error: &Error) -> String {
-    match (error.kind(), error.field("line")) {
-        (ErrorKind::BuildFailed, Some(Field::Int(line))) => format!(" (Dockerfile line {line})"),
+    let file = match error.field("file") {
+        Some(Field::Text(file)) => Some(file.as_str()),
+        _ => None,
+    };
+    match (error.kind(), file, error.field("line"), error.field("column")) {
+        (ErrorKind::BuildFailed, file, Some(Field::Int(line)), _) => {
+            format!(" ({} line {line})", file.unwrap_or("Dockerfile"))
+        }
+        (ErrorKind::DockerfileSyntax, Some(file), Some(Field::Int(line)), Some(Field::Int(column))) => {
+            format!(" ({file}:{line}:{column})")
+        }
         _ => String::new(),
     }
 }

@@ -171,6 +171,29 @@ fn a_dockerfile_is_named_from_where_the_command_was_called() {
 }
 
 #[test]
+fn build_checks_are_told_to_those_who_ask() {
+    let bench = Bench::new();
+    bench.context("FROM scratch AS Base\nCOPY file /\n");
+    let classic = bench.ok(&["build", "context"]);
+    assert!(!classic.contains("StageNameCasing"), "{classic}");
+    let checked = bench.command(&["build", "--check", "context"]).output().unwrap();
+    assert_eq!(checked.status.code(), Some(1));
+    let told = String::from_utf8(checked.stdout).unwrap();
+    let wanted = "Check complete, 1 warning has been found!\n\nWARNING: StageNameCasing\n\
+                  Stage name 'Base' should be lowercase\ncontext/Dockerfile:1:1\n";
+    assert_eq!(told, wanted);
+    let plain = bench.command(&["build", "--progress=plain", "context"]).output().unwrap();
+    let beside = String::from_utf8(plain.stderr).unwrap();
+    assert_eq!(beside, "WARNING: StageNameCasing: Stage name 'Base' should be lowercase (line 1)\n");
+    let report = bench.ok(&["dockerfile", "parse", "context/Dockerfile"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["stages"][0]["instructions"][1]["name"], "COPY");
+    bench.context("FROM scratch\n COPPY file /\n");
+    bench.refuses(&["build", "context"], 1, "(did you mean COPY?) (Dockerfile:2:2)");
+    bench.refuses(&["dockerfile", "parse", "context/Dockerfile"], 1, "(context/Dockerfile:2:2)");
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_and_never_ignored() {
     let bench = Bench::new();
     bench.context("FROM scratch\nCOPY file /\n");

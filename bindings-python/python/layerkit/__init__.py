@@ -7,7 +7,7 @@
 ...     engine.images.save(image, "web.tar")
 """
 
-from . import aio, errors, types
+from . import aio, dockerfile, errors, types
 from ._native import VERSION as __version__
 from ._native import CancelToken
 from .builder import Builder
@@ -81,6 +81,7 @@ __all__ = [
     "Unsupported",
     "__version__",
     "aio",
+    "dockerfile",
     "errors",
     "types",
 ]

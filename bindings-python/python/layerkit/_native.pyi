@@ -10,6 +10,7 @@ from .types import (
     CopyReport,
     Descriptor,
     DiskUsage,
+    Dockerfile,
     HistoryEntry,
     ImageSummary,
     Info,
@@ -31,6 +32,7 @@ __all__ = [
     "CancelToken",
     "Engine",
     "TestRegistry",
+    "dockerfile_parse",
     "image_history",
     "image_inspect",
     "image_push",
@@ -266,3 +268,5 @@ def system_prune(
     on_event: OnEvent | None,
     cancel: CancelToken | None,
 ) -> PruneReport: ...
+
+def dockerfile_parse(text: bytes) -> Dockerfile: ...

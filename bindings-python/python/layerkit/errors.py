@@ -201,9 +201,19 @@ class Unsupported(LayerkitError, NotImplementedError):
 
 class _DockerfileError(LayerkitError):
     @property
+    def file(self) -> str | None:
+        """The Dockerfile as it was named to the build; None where it was no file."""
+        return self._text("file")
+
+    @property
     def line(self) -> int | None:
         """The line in the Dockerfile, from 1."""
         return self._number("line")
+
+    @property
+    def column(self) -> int | None:
+        """The column where the instruction begins, from 1."""
+        return self._number("column")
 
     @property
     def instruction(self) -> str | None:
@@ -215,6 +225,11 @@ class DockerfileSyntax(_DockerfileError, ValueError):
     """The Dockerfile cannot be read: `line` says where."""
 
     code = "dockerfile_syntax"
+
+    @property
+    def rule(self) -> str | None:
+        """The build check that fails the build, where `# check=error=true` asks for it."""
+        return self._text("rule")
 
 
 class BuildFailed(_DockerfileError):

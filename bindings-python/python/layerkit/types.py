@@ -21,6 +21,12 @@ __all__ = [
     "CopyReport",
     "Descriptor",
     "DiskUsage",
+    "Dockerfile",
+    "DockerfileDirectives",
+    "DockerfileHeredoc",
+    "DockerfileInstruction",
+    "DockerfileStage",
+    "DockerfileWarning",
     "Event",
     "Filters",
     "HistoryEntry",
@@ -477,6 +483,69 @@ class CopyReport(TypedDict):
     bytes: int
 
 
+class DockerfileDirectives(TypedDict):
+    """The parser directives at the top, as written."""
+
+    syntax: str | None
+    escape: str | None
+    check: str | None
+
+
+class DockerfileHeredoc(TypedDict):
+    """A text that follows an instruction; `expand` is False when its word is quoted."""
+
+    name: str
+    content: str
+    expand: bool
+
+
+class DockerfileInstruction(TypedDict):
+    """An instruction. Lines and columns count from 1.
+
+    `flags` are texts, switches, or lists of texts. `arguments` depends on the instruction: `image` and `name` (FROM);
+    `command` (shell form) or `words` (exec form, SHELL); `sources` and `destination` (COPY, ADD); `pairs` of `name` and
+    `value` (ENV, LABEL, ARG); `values` (EXPOSE, VOLUME); `value` (WORKDIR, USER, STOPSIGNAL, MAINTAINER); `test`
+    (HEALTHCHECK); `instruction` (ONBUILD).
+    """
+
+    name: str
+    line: int
+    end_line: int
+    column: int
+    text: str
+    flags: dict[str, str | bool | list[str]]
+    arguments: dict[str, Any]
+    heredocs: list[DockerfileHeredoc]
+
+
+class DockerfileStage(TypedDict):
+    """A stage; the first of its instructions is the FROM."""
+
+    name: str | None
+    base: str
+    platform: str | None
+    instructions: list[DockerfileInstruction]
+
+
+class DockerfileWarning(TypedDict):
+    """What a build check says: `rule` is its name."""
+
+    rule: str
+    message: str
+    line: int
+    column: int
+
+
+class Dockerfile(TypedDict):
+    """A parsed Dockerfile; `meta_args` are the ARGs before the first FROM."""
+
+    directives: DockerfileDirectives
+    escape: str
+    meta_args: list[DockerfileInstruction]
+    stages: list[DockerfileStage]
+    warnings: list[DockerfileWarning]
+
+
 class LayerEvent(TypedDict):
     """A layer is on its way; `total` is 0 where it cannot be known."""
 
@@ -572,7 +641,7 @@ class StepDoneEvent(TypedDict):
 
 
 class WarningEvent(TypedDict):
-    """Something to know that stops nothing; `line` and `column` are 0, and `rule` is empty, where there are none."""
+    """Something to know that stops nothing. `line` and `column` are 0 where there is none; `rule` names a build check."""
 
     event: Literal["warning"]
     message: str

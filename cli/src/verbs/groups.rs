@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use super::{
-    Context, GLOBAL, Verb, build, images, inspect, login, pull, push, registry, remove, run_verb, search,
-    system, transfer,
+    Context, GLOBAL, Verb, build, dockerfile, images, inspect, login, pull, push, registry, remove, run_verb,
+    search, system, transfer,
 };
 use crate::failure::{Failure, Outcome};
 use crate::flags::{PROGRAM, flag_table};
@@ -39,6 +39,7 @@ const VERBS: &[(&str, &Verb)] = &[
 ];
 
 const GROUPS: &[Group] = &[
+    Group { name: "dockerfile", about: "Look at Dockerfiles", verbs: &[("parse", &dockerfile::PARSE)] },
     Group {
         name: "image",
         about: "Manage images",

@@ -12,6 +12,10 @@ use crate::error::Result;
 /// How deep `${a:-${b:-…}}` may go.
 const MAX_DEPTH: u32 = 64;
 
+/// Bytes that a text may expand to, a heredoc included, and those within `${…}`, where they can multiply.
+const MAX_EXPANDED: usize = 16 << 20;
+const MAX_NESTED: usize = 1 << 20;
+
 /// Where values come from: `None` for a name that is not set.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -31,16 +35,22 @@ pub fn expand_words(word: &str, escape: char, lookup: Lookup<'_>) -> Result<Vec<
     Ok(process(word, escape, lookup)?.0.words.finish())
 }
 
-/// Expands a text whose quotes are its own: the body of a heredoc.
+/// Expands a text whose quotes are its own: the body of a heredoc. The escape is always a backslash.
 pub fn expand_text(text: &str, lookup: Lookup<'_>) -> Result<String> {
+    text_noting(text, lookup).map(|(text, _)| text)
+}
+
+/// The same, with the names that [`expand_noting`] lists.
+pub fn text_noting(text: &str, lookup: Lookup<'_>) -> Result<(String, Vec<String>)> {
     let chars = text.chars().peekable();
-    let mut expander = Expander { chars, escape: '\\', quotes: false, lookup, depth: 0, missing: Vec::new() };
-    expander.until(None, false).map(|output| output.text)
+    let mut expander = Expander { chars, escape: '\\', lookup, quotes: false, depth: 0, missing: Vec::new() };
+    let output = expander.until(None, false)?;
+    Ok((output.text, expander.missing))
 }
 
 fn process(word: &str, escape: char, lookup: Lookup<'_>) -> Result<(Output, Vec<String>)> {
     let chars = word.chars().peekable();
-    let mut expander = Expander { chars, escape, quotes: true, lookup, depth: 0, missing: Vec::new() };
+    let mut expander = Expander { chars, escape, lookup, quotes: true, depth: 0, missing: Vec::new() };
     match expander.until(None, false) {
         Ok(output) => Ok((output, expander.missing)),
         Err(error) => Err(error.context(format!("failed to process {word:?}"))),
@@ -94,9 +104,9 @@ impl Words {
 struct Expander<'a> {
     chars: Peekable<Chars<'a>>,
     escape: char,
+    lookup: Lookup<'a>,
     /// Whether quotes quote.
     quotes: bool,
-    lookup: Lookup<'a>,
     depth: u32,
     /// Names without a value that nothing provides for.
     missing: Vec<String>,
@@ -106,7 +116,11 @@ impl Expander<'_> {
     /// Reads up to `stop`, or to the end. With `raw` escapes stay, for a pattern to see them.
     fn until(&mut self, stop: Option<char>, raw: bool) -> Result<Output> {
         let mut output = Output::default();
+        let limit = if self.depth == 0 { MAX_EXPANDED } else { MAX_NESTED };
         while let Some(&c) = self.chars.peek() {
+            if output.text.len() > limit {
+                return Err(syntax("the expanded text is too long"));
+            }
             if Some(c) == stop {
                 self.chars.next();
                 return Ok(output);
@@ -275,7 +289,7 @@ impl Expander<'_> {
         let replacement = self.until(Some('}'), true)?.text;
         let pattern = Pattern::parse(&pattern)?;
         let value = self.value(name);
-        Ok(pattern.replaced(&value, &replacement, all))
+        pattern.replaced(&value, &replacement, all)
     }
 
     /// Letters, digits and underscores; or digits alone; or one of the shell's special parameters; or nothing.
@@ -475,6 +489,12 @@ mod tests {
     }
 
     #[test]
+    fn quotes_are_plain_in_the_body_of_a_heredoc() {
+        let body = |text| expand_text(text, &lookup).unwrap();
+        assert_eq!(body("don't '$SHELL' \"${PWD}\"\n\\$SHELL\n"), "don't 'bash' \"/home\"\n$SHELL\n");
+    }
+
+    #[test]
     fn the_escape_character_can_be_a_backtick() {
         let expand = |word| expand(word, '`', &lookup).unwrap();
         assert_eq!(expand(r"C:\$SHELL`$PWD"), r"C:\bash$PWD");
@@ -486,5 +506,16 @@ mod tests {
         let deep = "${a:-".repeat(100_000);
         let message = expand(&deep, '\\', &lookup).unwrap_err().to_string();
         assert!(message.ends_with("substitutions are nested too deeply"));
+    }
+
+    #[test]
+    fn values_that_multiply_are_limited_rather_than_the_memory() {
+        let nested = (0..60).fold("x".to_owned(), |inner, _| format!("${{FOO//x/{inner}}}"));
+        assert!(expand(&nested, '\\', &lookup).unwrap_err().to_string().ends_with("is too long"));
+        let long = "ab".repeat(1 << 16);
+        let value = |_: &str| Some(long.clone());
+        assert_eq!(expand("${a//a*c/}", '\\', &value).unwrap().len(), long.len());
+        assert_eq!(expand("${a//a?/}", '\\', &value).unwrap(), "");
+        assert_eq!(expand("${a##*b*a*b}", '\\', &value).unwrap(), "");
     }
 }

@@ -15,10 +15,10 @@ pub struct Marker {
 
 /// The heredocs that a line announces. A line whose quotes are not closed announces none.
 pub fn markers(line: &str) -> Vec<Marker> {
-    match raw_words(line) {
-        Some(words) if line.contains("<<") => words.iter().filter_map(|word| marker(word)).collect(),
-        _ => Vec::new(),
+    if !line.contains("<<") {
+        return Vec::new();
     }
+    raw_words(line).unwrap_or_default().iter().filter_map(|word| marker(word)).collect()
 }
 
 /// The heredoc that a word is, if it is one.

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct BuildStep {
     /// Its name, `COPY` for instance.
     pub instruction: String,
-    /// Its flags by name, without `--`: a text, a number, `true` or `false`, or a list of texts.
+    /// Its flags by name, without `--`: a text, a number, `true` or `false`, or a list of texts. Blanks need no quotes.
     #[serde(default)]
     pub flags: BTreeMap<String, Value>,
     /// What follows.
@@ -27,8 +27,8 @@ pub struct BuildStep {
     ///   `COPY`, `ADD` and `VOLUME`; the words of `EXPOSE`; `NAME=value`s of `ENV`, `LABEL` and `ARG`.
     /// - An object is names and values of `ENV`, `LABEL` and `ARG` (null: without a default), or the step that `ONBUILD` is for.
     ///
-    /// Variables expand where they do in a Dockerfile. Blanks, quotes and backslashes of values, paths and flags are part of them;
-    /// `\$` is a plain dollar sign.
+    /// Variables expand where they do in a Dockerfile. Blanks, quotes and backslashes of values and paths in lists and objects
+    /// are part of them; `\$` is a plain dollar sign.
     #[serde(default)]
     pub args: Value,
 }
@@ -154,9 +154,9 @@ fn texts(name: &str, values: &[Value]) -> Result<Vec<String>> {
 
 fn list(name: &str, words: &[String]) -> Result<String> {
     Ok(match name {
-        "RUN" | "CMD" | "ENTRYPOINT" | "SHELL" | "VOLUME" => json(words)?,
+        "RUN" | "CMD" | "ENTRYPOINT" | "SHELL" => json(words)?,
         "COPY" | "ADD" if words.iter().all(|word| is_plain(word)) => words.join(" "),
-        "COPY" | "ADD" => json(words)?,
+        "COPY" | "ADD" | "VOLUME" => json(&words.iter().map(|word| escaped(word)).collect::<Vec<_>>())?,
         "HEALTHCHECK" => format!("CMD {}", json(words)?),
         "EXPOSE" if words.iter().any(|word| word.is_empty() || word.contains(char::is_whitespace)) => {
             return Err(invalid("a port of EXPOSE has no blanks"));
@@ -215,17 +215,21 @@ fn quoted(text: &str) -> String {
     if text.chars().all(plain) {
         return text.to_owned();
     }
-    let mut word = String::from("\"");
+    // Within the quotes a single one is plain, and a backslash before it would stay.
+    format!("\"{}\"", escaped(text).replace(r"\'", "'"))
+}
+
+/// A word that expands to the text, but for its variables. Backslashes are plain, but one before `$`.
+fn escaped(text: &str) -> String {
+    let mut word = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        match c {
-            '"' => word.push_str("\\\""),
-            '\\' if chars.peek() == Some(&'$') => word.push('\\'),
-            '\\' => word.push_str(r"\\"),
-            c => word.push(c),
+        let needed = matches!(c, '"' | '\'') || (c == '\\' && chars.peek() != Some(&'$'));
+        if needed {
+            word.push('\\');
         }
+        word.push(c);
     }
-    word.push('"');
     word
 }
 

@@ -5,12 +5,13 @@ mod steps;
 mod values;
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use layerkit::{BuildOptions, Error, Field, LayerCompression};
+use layerkit::{BuildOptions, Error, Event, Field, LayerCompression};
 
 use self::steps::Steps;
-use super::{Context, Verb};
+use super::{Context, Verb, dockerfile as checks};
 use crate::failure::{Failure, Outcome};
 use crate::flags::{Arity, Syntax, Words, switch, valued};
 use crate::output;
@@ -33,6 +34,7 @@ pub const BUILD: Verb = Verb {
                 "list",
                 "Cache export destinations (e.g., \"type=registry,ref=name,mode=max\")",
             ),
+            switch("check", ' ', "Tell what the build checks find in the Dockerfile, and build nothing"),
             valued("compression", ' ', "string", "Store new layers as gzip, zstd or none (default \"gzip\")"),
             switch("explain", ' ', "Say of each step that is not in the cache why"),
             valued("file", 'f', "string", "Name of the Dockerfile (Default is 'PATH/Dockerfile')"),
@@ -99,14 +101,26 @@ pub fn compression(syntax: &Syntax, words: &Words) -> Outcome<Option<LayerCompre
 
 fn build(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
     let options = options::options(syntax, words)?;
+    if words.is_on("check") {
+        let name = options.dockerfile.as_deref().unwrap_or(Path::new("Dockerfile"));
+        return checks::check(&options.path.join(name));
+    }
     let quiet = words.is_on("quiet") || words.last("progress").is_some_and(|kind| kind == "quiet");
     let streams = streams_out(&options)?;
     // What is a file for others goes to standard output alone.
     let say: fn(&str) -> io::Result<()> = if streams { output::aside } else { output::text };
     let steps = Arc::new(Mutex::new(Steps::new(words.is_on("explain"))));
+    let findings = Arc::new(Mutex::new(Vec::new()));
     let task = task()?.on_event({
-        let steps = Arc::clone(&steps);
+        let (steps, findings) = (Arc::clone(&steps), Arc::clone(&findings));
         move |event| {
+            if let Event::Warning { rule, message, line, .. } = event
+                && !rule.is_empty()
+            {
+                let told = checks::one_line(rule, message, *line);
+                findings.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+                return Ok(());
+            }
             let text = steps.lock().unwrap_or_else(PoisonError::into_inner).text_of(event);
             if quiet || text.is_empty() {
                 return Ok(());
@@ -115,7 +129,12 @@ fn build(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
         }
     });
     let inputs = options::inputs(words, streams)?;
-    match context.engine()?.images_build(&options, inputs, &task) {
+    let outcome = context.engine()?.images_build(&options, inputs, &task);
+    // The classic builder knows no checks: its output stays as it is, and they are told beside it to those who ask.
+    if words.text("progress")?.as_deref() == Some("plain") {
+        findings.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(output::complain);
+    }
+    match outcome {
         Ok(built) if quiet => Ok(say(&format!("{}\n", built.id))?),
         Ok(_) => Ok(()),
         Err(error) => {

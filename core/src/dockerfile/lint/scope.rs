@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Findings;
-use crate::dockerfile::expand::expand_noting;
+use crate::dockerfile::expand::{text_noting, expand_noting};
 use crate::dockerfile::flags::did_you_mean;
 use crate::dockerfile::instruction::{Command, CopyArgs, Dockerfile, Instruction, ShellOrExec, Stage};
 use crate::reference::Reference;
@@ -35,6 +35,9 @@ const PREDEFINED: [&str; 11] = [
     "https_proxy",
     "no_proxy",
 ];
+
+/// Bytes of a value that is looked at: values can double with every line.
+const LONGEST: usize = 4096;
 
 /// What names stand for; `None` for one whose value only the build knows.
 type Values = BTreeMap<String, Option<String>>;
@@ -80,8 +83,8 @@ fn globals(dockerfile: &Dockerfile) -> Values {
         for (name, default) in pairs {
             let lookup = |name: &str| globals.get(name).cloned().map(Option::unwrap_or_default);
             let value = default.as_ref().map(|word| match expand_noting(word, dockerfile.escape, &lookup) {
-                Ok((value, _)) => value,
-                Err(_) => String::new(),
+                Ok((value, _)) if value.len() <= LONGEST => value,
+                _ => String::new(),
             });
             globals.insert(name.clone(), value);
         }
@@ -133,12 +136,19 @@ impl Scope {
             // A word that does not expand is for the build to refuse.
             missing.extend(expand_noting(word, escape, &lookup).map(|(_, names)| names).unwrap_or_default());
         }
+        let bodies = instruction.command.heredocs().iter();
+        for heredoc in bodies.filter(|heredoc| {
+            heredoc.expand && matches!(instruction.command, Command::Copy(_) | Command::Add(_))
+        }) {
+            missing
+                .extend(text_noting(&heredoc.content, &lookup).map(|(_, names)| names).unwrap_or_default());
+        }
         for name in &missing {
             // GOPATH is no slip of PATH.
             let predefined = PREDEFINED.into_iter().filter(|known| !name.contains(known));
             let hint = did_you_mean(name, "$", values.keys().map(String::as_str).chain(predefined));
-            let set_later = later.iter().any(|instruction| sets(&instruction.command, name));
-            if !self.on_image || !hint.is_empty() || set_later {
+            let set_later = || later.iter().any(|instruction| sets(&instruction.command, name));
+            if !self.on_image || !hint.is_empty() || set_later() {
                 found.at("UndefinedVar", instruction, || {
                     format!("Usage of undefined variable '${name}'{hint}")
                 });
@@ -150,7 +160,7 @@ impl Scope {
             let lookup = |name: &str| lookup(name).filter(|_| !unknown(name));
             expand_noting(word, escape, &lookup)
                 .ok()
-                .filter(|(_, missing)| missing.is_empty())
+                .filter(|(value, missing)| missing.is_empty() && value.len() <= LONGEST)
                 .map(|(value, _)| value)
         };
         match &instruction.command {
@@ -227,8 +237,7 @@ fn words(command: &Command) -> Vec<&str> {
 fn copied(args: &CopyArgs) -> Vec<&str> {
     let flags = [&args.from, &args.chown, &args.chmod, &args.checksum];
     let flags = flags.into_iter().flatten().chain(&args.exclude);
-    let heredocs = args.heredocs.iter().filter(|heredoc| heredoc.expand).map(|heredoc| &heredoc.content);
-    let words = args.sources.iter().chain([&args.destination]).chain(flags).chain(heredocs);
+    let words = args.sources.iter().chain([&args.destination]).chain(flags);
     words.map(String::as_str).collect()
 }
 

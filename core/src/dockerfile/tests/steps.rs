@@ -29,6 +29,7 @@ fn steps_are_written_as_one_would_write_them() {
         ("RUN", json!(["make", "a b"]), r#"RUN ["make", "a b"]"#),
         ("COPY", json!(["a", "b", "/c/"]), "COPY a b /c/"),
         ("COPY", json!(["a b", "/c"]), r#"COPY ["a b", "/c"]"#),
+        ("COPY", json!(["'a'", "/c"]), r#"COPY ["\\'a\\'", "/c"]"#),
         ("ENV", json!({"A": "1", "B": "two words", "C": "$A"}), r#"ENV A=1 B="two words" C=$A"#),
         ("ENV", json!(["A=1", "B=x y"]), r#"ENV A=1 B="x y""#),
         ("ENV", json!("A=1 B=2"), "ENV A=1 B=2"),

@@ -111,7 +111,8 @@ struct entry {
     operation call;
 };
 
-extern const struct entry images_operations[], build_operations[], image_operations[], registry_operations[], system_operations[];
+extern const struct entry images_operations[], build_operations[], image_operations[], registry_operations[], system_operations[],
+    dockerfile_operations[];
 
 operation find_operation(const char *name);
 json_t *operation_names(void);

@@ -75,9 +75,9 @@ static json_t *hello(void) {
 }
 
 static json_t *error_value(const layerkit_error *error) {
-    static const char *const texts[] = {"registry_code", "host",        "repository", "instruction",
-                                        "command",       "output_tail", "image",      "container"};
-    static const char *const numbers[] = {"status", "line", "exit_code"};
+    static const char *const texts[] = {"registry_code", "host",    "repository",  "file",  "instruction",
+                                        "rule",          "command", "output_tail", "image", "container"};
+    static const char *const numbers[] = {"status", "line", "column", "exit_code"};
     json_t *fields = json_object();
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const char *text = layerkit_error_text(error, texts[i]);

@@ -12,11 +12,12 @@ import { OPERATIONS } from './operations.mjs';
 import { DriverError, snake } from './names.mjs';
 import { watch } from './watch.mjs';
 
-const { Engine, ERROR_CODES, LayerkitError, version } = await import(pathToFileURL(resolve(process.argv[2], 'index.mjs')));
+const layerkit = await import(pathToFileURL(resolve(process.argv[2], 'index.mjs')));
+const { Engine, ERROR_CODES, LayerkitError, version } = layerkit;
 
 const FIELDS = [
-  ...['status', 'registryCode', 'host', 'repository', 'line', 'instruction', 'command', 'exitCode', 'outputTail', 'image'],
-  'container',
+  ...['status', 'registryCode', 'host', 'repository', 'file', 'line', 'column', 'instruction', 'rule', 'command'],
+  ...['exitCode', 'outputTail', 'image', 'container'],
 ];
 
 /** The engines that were opened and not forgotten, by name. */
@@ -55,7 +56,7 @@ async function call(request) {
   if (!engines.has(name)) throw new DriverError(`no engine named ${name}`);
   const watching = watch(request, (event) => write(id, { event }));
   try {
-    return await OPERATIONS[op](engines.get(name), { ...args }, watching.options);
+    return await OPERATIONS[op](engines.get(name), { ...args }, watching.options, layerkit);
   } finally {
     watching.stop();
   }

@@ -184,4 +184,9 @@ export const OPERATIONS = {
     const [options] = take(args, [], PRUNE);
     return snake(await engine.system.prune({ ...options, ...watching }));
   },
+
+  dockerfile_parse(engine, args, watching, { dockerfile }) {
+    const [text] = take(args, ['text']);
+    return snake(dockerfile.parse(text));
+  },
 };

@@ -183,6 +183,7 @@ OPERATIONS: dict[str, Callable[[layerkit.Engine, JSON, JSON], Any]] = {
     "system_df": lambda engine, args, watch: engine.system.df(**args),
     "system_verify": lambda engine, args, watch: engine.system.verify(**args, **watch),
     "system_prune": lambda engine, args, watch: engine.system.prune(**args, **watch),
+    "dockerfile_parse": lambda engine, args, watch: layerkit.dockerfile.parse(**args),
 }
 
 

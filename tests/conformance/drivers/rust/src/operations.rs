@@ -44,6 +44,7 @@ pub const NAMES: &[&str] = &[
     "system_df",
     "system_verify",
     "system_prune",
+    "dockerfile_parse",
 ];
 
 /// Arguments on their way into a call: positional ones are taken out, what remains is the option struct.
@@ -93,6 +94,11 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
         "engine_close" => {
             engine.close();
             Ok(Value::Null)
+        }
+        "dockerfile_parse" => {
+            let text: String = args.take("text")?;
+            args.none_left()?;
+            Ok(json!(layerkit::dockerfile_parse(text.as_bytes())?))
         }
         "images_list" => Ok(json!(engine.images_list(&args.options()?)?)),
         "images_get" => {
