@@ -139,6 +139,11 @@ export interface EngineOptions {
   limits?: Limits | undefined;
   /** How registries are reached. */
   registry?: RegistryConfig | undefined;
+  /**
+   * How the commands of builds are run: `overlay`, or `chroot` (on a copy of the image's root, not apart from this process).
+   * `LAYERKIT_ISOLATION`, or else what works here, when none is given.
+   */
+  isolation?: 'overlay' | 'chroot' | undefined;
 }
 
 /** How registries are reached. What is left out has Docker's meaning. */

@@ -203,8 +203,13 @@ typedef struct layerkit_engine_options {
   uint32_t registry_retries;
   /** How many layers are transferred at once, 1 to 64; 0: the default. */
   uint32_t registry_concurrency;
+  /**
+   * How the commands of builds are run: `overlay`, or `chroot` (on a copy of the image's root, not apart from this
+   * process). NULL: `LAYERKIT_ISOLATION` of the environment, else what works here.
+   */
+  const char *isolation;
 } layerkit_engine_options;
-#define LAYERKIT_ENGINE_OPTIONS_INIT { sizeof(layerkit_engine_options), NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, 0 }
+#define LAYERKIT_ENGINE_OPTIONS_INIT { sizeof(layerkit_engine_options), NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL }
 
 /** A key and its value: an element of arrays of build arguments, labels and filters. */
 typedef struct layerkit_pair {
@@ -975,7 +980,7 @@ struct layerkit_error *layerkit_registry_delete(const struct layerkit_engine *en
 
 /**
  * What the engine is and where it works: a JSON object with `version`, `root`, `schema`, `platform`, `images`,
- * `containers`, `run_mode` (`none` where `RUN` cannot run, and `run_reason` why) and `journal`.
+ * `containers`, `run_mode` (`overlay`, `chroot`, or `none` where `RUN` cannot run; `run_reason` says why) and `journal`.
  * Free `*out` with `layerkit_string_free`.
  */
 struct layerkit_error *layerkit_system_info(const struct layerkit_engine *engine,

@@ -70,6 +70,9 @@ pub struct layerkit_engine_options {
     pub registry_retries: u32,
     /// How many layers are transferred at once, 1 to 64; 0: the default.
     pub registry_concurrency: u32,
+    /// How the commands of builds are run: `overlay`, or `chroot` (on a copy of the image's root, not apart from this
+    /// process). NULL: `LAYERKIT_ISOLATION` of the environment, else what works here.
+    pub isolation: *const c_char,
 }
 
 /// Which images a list shows.
@@ -216,7 +219,8 @@ impl Options for layerkit_engine_options {
         // SAFETY: as the caller promises.
         unsafe {
             object.group("registry", "registry_", |registry| self.describe_registry(registry))?;
-            object.text("root", self.root)
+            object.text("root", self.root)?;
+            object.text("isolation", self.isolation)
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::outcome::give_json;
 use crate::task::{core_task, layerkit_task};
 
 /// What the engine is and where it works: a JSON object with `version`, `root`, `schema`, `platform`, `images`,
-/// `containers`, `run_mode` (`none` where `RUN` cannot run, and `run_reason` why) and `journal`.
+/// `containers`, `run_mode` (`overlay`, `chroot`, or `none` where `RUN` cannot run; `run_reason` says why) and `journal`.
 /// Free `*out` with `layerkit_string_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn layerkit_system_info(

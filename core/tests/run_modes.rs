@@ -53,78 +53,97 @@ fn base(folder: &Path) -> PathBuf {
     tar
 }
 
-struct Built {
+/// A store with the base.
+struct Place {
     engine: Engine,
-    _store: tempfile::TempDir,
-    image: String,
+    folder: tempfile::TempDir,
     task: Task,
 }
 
-fn build(base: &Path, isolation: Isolation, dockerfile: &str) -> Result<Built> {
-    let store = tempfile::tempdir().unwrap();
-    let options = EngineOptions {
-        root: Some(store.path().join("store")),
-        isolation: Some(isolation),
-        ..EngineOptions::default()
-    };
-    let engine = Engine::open(&options).unwrap();
-    let task = Task::new().unwrap();
-    let import = ImportOptions {
-        name: Some("base".into()),
-        source_date_epoch: Some(EPOCH),
-        ..ImportOptions::default()
-    };
-    engine.images_import(Source::Path(base.to_owned()), &import, &task).unwrap();
-    let context = store.path().join("context");
-    std::fs::create_dir(&context).unwrap();
-    std::fs::write(context.join("Dockerfile"), dockerfile).unwrap();
-    let options = BuildOptions {
-        path: context,
-        tags: vec!["built".into()],
-        source_date_epoch: Some(EPOCH),
-        ..BuildOptions::default()
-    };
-    let image = engine.images_build(&options, BuildInputs::default(), &task)?.id;
-    Ok(Built { engine, _store: store, image, task })
-}
+impl Place {
+    fn new(base: &Path, isolation: Isolation) -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        let options = EngineOptions {
+            root: Some(folder.path().join("store")),
+            isolation: Some(isolation),
+            ..EngineOptions::default()
+        };
+        let engine = Engine::open(&options).unwrap();
+        let task = Task::new().unwrap();
+        let import = ImportOptions {
+            name: Some("base".into()),
+            source_date_epoch: Some(EPOCH),
+            ..ImportOptions::default()
+        };
+        engine.images_import(Source::Path(base.to_owned()), &import, &task).unwrap();
+        std::fs::create_dir(folder.path().join("context")).unwrap();
+        Place { engine, folder, task }
+    }
 
-/// What the layers of an image hold, to tell where two differ.
-fn entries(built: &Built) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let layout = folder.path().join("layout");
-    let options = SaveOptions { format: SaveFormat::OciDir };
-    built.engine.images_save(&["built".into()], Target::Path(layout.clone()), &options, &built.task).unwrap();
-    let inspect = built.engine.image_inspect("built").unwrap();
-    let mut lines: Vec<String> =
-        inspect["RootFS"]["Layers"].as_array().unwrap().iter().map(|layer| layer.to_string()).collect();
-    for blob in std::fs::read_dir(layout.join("blobs/sha256")).unwrap() {
-        let path = blob.unwrap().path();
-        let listed = Command::new("tar").args(["--full-time", "-tvzf"]).arg(&path).output().unwrap();
-        if listed.status.success() && listed.stdout.len() < 20_000 {
-            lines.push(String::from_utf8_lossy(&listed.stdout).into_owned());
+    /// Builds a Dockerfile. Gives the image's ID.
+    fn build(&self, dockerfile: &str) -> Result<String> {
+        let context = self.folder.path().join("context");
+        std::fs::write(context.join("Dockerfile"), dockerfile).unwrap();
+        let options = BuildOptions {
+            path: context,
+            tags: vec!["built".into()],
+            source_date_epoch: Some(EPOCH),
+            ..BuildOptions::default()
+        };
+        self.engine.images_build(&options, BuildInputs::default(), &self.task).map(|built| built.id)
+    }
+
+    /// What the layers of the last image hold, to tell where two differ.
+    fn entries(&self) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = folder.path().join("layout");
+        let options = SaveOptions { format: SaveFormat::OciDir };
+        let target = Target::Path(layout.clone());
+        self.engine.images_save(&["built".into()], target, &options, &self.task).unwrap();
+        let mut lines = String::new();
+        for blob in std::fs::read_dir(layout.join("blobs/sha256")).unwrap() {
+            let path = blob.unwrap().path();
+            let listed = Command::new("tar").args(["--full-time", "-tvzf"]).arg(&path).output().unwrap();
+            // The base is longer.
+            if listed.status.success() && listed.stdout.len() < 3000 {
+                lines += &String::from_utf8_lossy(&listed.stdout);
+            }
         }
+        lines
     }
-    lines
 }
 
-/// Builds in both ways and compares. Gives the entries of the layers as tar lists them.
-fn same(base: &Path, dockerfile: &str) -> Vec<String> {
-    let [overlay, chroot] =
-        [Isolation::Overlay, Isolation::Chroot].map(|isolation| build(base, isolation, dockerfile).unwrap());
-    if overlay.image != chroot.image {
-        let [a, b] = [entries(&overlay), entries(&chroot)].map(|lines| lines.join("\n"));
-        panic!("{dockerfile}\noverlay:\n{a}\n\nchroot:\n{b}");
+/// Both ways of running steps.
+struct Pair {
+    overlay: Place,
+    chroot: Place,
+}
+
+impl Pair {
+    fn new() -> Pair {
+        let folder = tempfile::tempdir().unwrap();
+        let base = base(folder.path());
+        let [overlay, chroot] =
+            [Isolation::Overlay, Isolation::Chroot].map(|isolation| Place::new(&base, isolation));
+        assert_eq!(overlay.engine.system_info().unwrap().run_mode, "overlay");
+        assert_eq!(chroot.engine.system_info().unwrap().run_mode, "chroot");
+        Pair { overlay, chroot }
     }
-    assert_eq!(chroot.engine.system_info().unwrap().run_mode, "chroot");
-    let problems = chroot.engine.system_verify(&VerifyOptions::default(), &chroot.task).unwrap().problems;
-    assert_eq!(problems, vec![]);
-    entries(&chroot)
+
+    /// Builds in both ways and compares. Gives the entries of the layers above the base as tar lists them.
+    fn same(&self, dockerfile: &str) -> String {
+        let [a, b] = [&self.overlay, &self.chroot].map(|place| place.build(dockerfile).unwrap());
+        if a != b {
+            let [a, b] = [&self.overlay, &self.chroot].map(Place::entries);
+            panic!("{dockerfile}\noverlay:\n{a}\n\nchroot:\n{b}");
+        }
+        self.chroot.entries()
+    }
 }
 
 #[test]
 fn the_same_steps_give_the_same_image() {
-    let folder = tempfile::tempdir().unwrap();
-    let base = base(folder.path());
+    let pair = Pair::new();
     for steps in [
         &["true"][..],
         &["cat /etc/passwd many/1; ls -lR /many; touch /n; rm /n"],
@@ -166,16 +185,15 @@ fn the_same_steps_give_the_same_image() {
         &["echo ONE > /many/1; touch -r /many/2 /many/1", "touch -d '2020-02-02 02:02:02' /many/3"],
     ] {
         let steps: String = steps.iter().map(|step| format!("RUN {step}\n")).collect();
-        same(&base, &format!("FROM base\n{steps}"));
+        pair.same(&format!("FROM base\n{steps}"));
     }
+    let problems = pair.chroot.engine.system_verify(&VerifyOptions::default(), &pair.chroot.task).unwrap();
+    assert_eq!(problems.problems, vec![]);
 }
 
 #[test]
 fn a_working_directory_another_user_and_files_of_another_stage_are_the_same_too() {
-    let folder = tempfile::tempdir().unwrap();
-    let base = base(folder.path());
-    same(
-        &base,
+    Pair::new().same(
         "FROM base AS first
          RUN rm -r /many/deep /tree; mkdir /tree; echo made > /tree/made; ln /tree/made /tree/again
          FROM base
@@ -192,25 +210,24 @@ fn a_working_directory_another_user_and_files_of_another_stage_are_the_same_too(
 
 #[test]
 fn what_only_touches_is_no_change_and_all_that_is_gone_is_one_mark() {
-    let folder = tempfile::tempdir().unwrap();
-    let base = base(folder.path());
-    let layers = same(&base, "FROM base\nRUN chmod 644 /lock; true 3<>/lock; chown 0:0 /many/1\n");
-    assert!(!layers.join("\n").contains("lock"), "{layers:?}");
-    let layers = same(&base, "FROM base\nRUN rm -r /many/*; rm /one/only\n").join("\n");
+    let pair = Pair::new();
+    let layers = pair.same("FROM base\nRUN chmod 644 /lock; true 3<>/lock; chown 0:0 /many/1\n");
+    assert_eq!(layers, "");
+    let layers = pair.same("FROM base\nRUN rm -r /many/*; rm /one/only\n");
     assert!(layers.contains("many/.wh..wh..opq") && layers.contains("one/.wh.only"), "{layers}");
 }
 
 #[test]
-fn a_network_of_its_own_or_a_failing_step_leaves_nothing_behind() {
+fn a_copied_root_goes_with_its_step_or_with_its_image() {
     let folder = tempfile::tempdir().unwrap();
-    let base = base(folder.path());
-    let error = build(&base, Isolation::Chroot, "FROM base\nRUN touch /x; exit 7\n").map(drop).unwrap_err();
-    assert_eq!((error.kind(), error.field("exit_code")), (ErrorKind::BuildFailed, Some(&Field::from(7))));
-    let built = build(&base, Isolation::Chroot, "FROM base\nRUN echo x > /x\nRUN rm /x\n").unwrap();
-    let left = std::fs::read_dir(built.engine.root().join("containers")).unwrap().count();
-    assert_eq!(left + std::fs::read_dir(built.engine.root().join("tmp")).unwrap().count(), 0);
-    assert!(built.engine.system_df().unwrap().snapshots.count > 0);
+    let place = Place::new(&base(folder.path()), Isolation::Chroot);
+    let error = place.build("FROM base\nRUN touch /x; exit 7\n").unwrap_err();
+    assert_eq!((error.kind(), error.field("exit_code")), (ErrorKind::BuildFailed, Some(&Field::Int(7))));
+    place.build("FROM base\nRUN echo x > /x\nRUN rm /x\n").unwrap();
+    let count = |folder: &str| std::fs::read_dir(place.engine.root().join(folder)).unwrap().count();
+    assert_eq!((count("containers"), count("tmp")), (0, 0));
+    assert!(place.engine.system_df().unwrap().snapshots.count > 0);
     let prune = PruneOptions { all: true, ..PruneOptions::default() };
-    built.engine.system_prune(&prune, &built.task).unwrap();
-    assert_eq!(std::fs::read_dir(built.engine.root().join("snapshots")).unwrap().count(), 0);
+    place.engine.system_prune(&prune, &place.task).unwrap();
+    assert_eq!(count("snapshots"), 0);
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from . import _arguments, _native
 from .builder import Builder
@@ -26,13 +26,24 @@ class Engine:
     """
 
     def __init__(
-        self, root: StrPath | None = None, limits: Limits | None = None, registry: RegistryConfig | None = None
+        self,
+        root: StrPath | None = None,
+        limits: Limits | None = None,
+        registry: RegistryConfig | None = None,
+        isolation: Literal["overlay", "chroot"] | None = None,
     ) -> None:
         """Opens the store at `root`, making it where there is none. `registry` says how registries are reached.
 
+        `isolation` says how the commands of builds are run: `"chroot"` runs them on a copy of the image's root, not apart from
+        this process. Without it: `LAYERKIT_ISOLATION`, else what works here.
+
         Without a root: `LAYERKIT_ROOT`, else `/var/lib/layerkit` for root, else `$XDG_DATA_HOME/layerkit`.
         """
-        options = {"limits": None if limits is None else dict(limits), "registry": _arguments.registry(registry)}
+        options = {
+            "limits": None if limits is None else dict(limits),
+            "registry": _arguments.registry(registry),
+            "isolation": isolation,
+        }
         self._native = _native.Engine(root, options)
 
     @property

@@ -355,7 +355,7 @@ class PruneReport(TypedDict):
 
 
 class Info(TypedDict):
-    """What the engine is and where it works. `run_mode` `none`: builds cannot run steps, and `run_reason` says why."""
+    """What the engine is and where it works. `run_mode`: how builds run steps, `run_reason`: why not in an `overlay`."""
 
     version: str
     root: str

@@ -8,7 +8,7 @@ use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 
@@ -36,9 +36,12 @@ impl Stamps {
     }
 
     /// Waits until the clock of the file system is past every stamp: a change right now could otherwise leave the same one.
-    fn settle(&self, folder: &Path) -> Result<()> {
+    /// When it does not get there (somebody has set it back) no stamp says anything.
+    fn settle(&mut self, folder: &Path) -> Result<()> {
+        const LONGEST: Duration = Duration::from_secs(3);
         let newest = self.0.values().map(|(_, seconds, nanoseconds)| (*seconds, *nanoseconds)).max();
-        loop {
+        let end = Instant::now() + LONGEST;
+        while Instant::now() < end {
             let probe = fs::temporary_file(folder, ".clock-")?;
             let stat = rustix::fs::fstat(probe.as_file()).context(|| "stat a new file")?;
             let (_, seconds, nanoseconds) = stamp(&stat);
@@ -48,6 +51,8 @@ impl Stamps {
             drop(probe);
             std::thread::sleep(Duration::from_millis(1));
         }
+        self.0.clear();
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from .. import engine as blocking
 from .._native import CancelToken
@@ -67,9 +67,13 @@ class Engine:
     """An open store; see `layerkit.Engine`. Opening and closing are short and block."""
 
     def __init__(
-        self, root: StrPath | None = None, limits: Limits | None = None, registry: RegistryConfig | None = None
+        self,
+        root: StrPath | None = None,
+        limits: Limits | None = None,
+        registry: RegistryConfig | None = None,
+        isolation: Literal["overlay", "chroot"] | None = None,
     ) -> None:
-        self._blocking = blocking.Engine(root, limits, registry)
+        self._blocking = blocking.Engine(root, limits, registry, isolation)
 
     @property
     def root(self) -> Path:

@@ -154,3 +154,64 @@ fn what_overlay_keeps_by_reference_is_refused() {
     let error = diff(&upper, &stack, None).unwrap_err();
     assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("moved"), "{error}");
 }
+
+#[test]
+fn a_copied_root_gives_the_layer_that_an_overlay_gives() {
+    let stack = base();
+    let task = Task::new().unwrap();
+    for (script, is_empty) in [
+        ("true", true),
+        ("touch n; rm n; chmod 644 d/a; exec 3<>d/b", true),
+        // The content is what it was, and then it is not, with the same size and time.
+        ("printf xx > d/a; touch -d @2 d/a; touch -d @1 d", true),
+        ("printf yy > d/a; touch -d @2 d/a", false),
+        ("rm d/a; echo x > e/deep; mkdir -p n/m", false),
+        ("rm -r d; mkdir d; touch d/s", false),
+        ("rm -r d/* e/*", false),
+        ("rm -r d; echo x > d; rm l; mkdir l; touch l/x", false),
+        ("ln d/a d/c; ln e/deep n; rm e/deep; mkfifo p; mknod c c 1 3; ln -sf x l", false),
+        (
+            "python3 -c \"import os, socket; socket.socket(socket.AF_UNIX).bind('s'); os.unlink('d/a'); os.rename('s', 'd/a')\"",
+            false,
+        ),
+        ("chmod 700 d/s marked; chown 1:2 d/b", false),
+    ] {
+        let upper = change(&stack, script);
+        let (expected, toc) = diff(&upper, &stack, Some(1000)).unwrap();
+        let copied = stack.base.path().join("copied");
+        run("bash", &["-ec", "rm -rf copied; mkdir copied"], stack.base.path(), b"");
+        let stamps = copy_root(&stack.layers[0], &copied, &task).unwrap();
+        run("bash", &["-ec", script], &copied, b"");
+        let lower = Lower { tree: &stack.tree, unpacked: &stack.layers };
+        let mut tar = Vec::new();
+        let found = diff_copied(&copied, lower, &stamps, Some(1000), &mut tar, &task).unwrap();
+        assert_eq!(paths(&found), paths(&toc), "{script}");
+        assert!(tar == expected, "{script}");
+        assert_eq!(toc.entries.is_empty(), is_empty, "{script}: {:?}", paths(&toc));
+    }
+}
+
+#[test]
+fn a_copy_has_all_attributes_and_no_two_names_of_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    run(
+        "bash",
+        &[
+            "-ec",
+            "mkdir from to; cd from; mkdir -p a/b; echo x > a/f; ln a/f g; ln -s a/f l; mkfifo p; mknod c c 1 3
+             chown 7:8 a g; chown -h 9:9 l; chmod 4711 a/f; chmod 1777 a; truncate -s 10000 hole
+             python3 -c \"import os; os.setxattr('a', 'user.x', b'1'); os.setxattr('a/f', 'user.y', b'2')\"
+             find . -exec touch -h -d '1999-09-09 09:09:09.123456789 UTC' {} +",
+        ],
+        folder.path(),
+        b"",
+    );
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    copy_root(&from, &to, &Task::new().unwrap()).unwrap();
+    let found = walk(&to);
+    assert_ne!(found[Path::new("g")].inode, found[Path::new("a/f")].inode);
+    let without_inodes = |found: BTreeMap<PathBuf, disk::Found>| -> Vec<_> {
+        found.into_iter().map(|(path, found)| (path, found.plain())).collect()
+    };
+    assert_eq!(without_inodes(found), without_inodes(walk(&from)));
+}
