@@ -182,9 +182,9 @@ impl NativeEngine {
         })
     }
 
-    #[allow(clippy::too_many_arguments)] // napi knows no struct of borrowed bytes
     /// Builds a Dockerfile. Of its streams, `streamed` are the operation's, in the order `context`, `dockerfile`, `output`.
     #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments)] // napi knows no struct of borrowed bytes
     pub fn images_build(
         &self,
         env: Env,
