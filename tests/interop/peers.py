@@ -44,8 +44,10 @@ class Docker:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
-        # The daemon leaves a mount there.
-        run("umount", "-q", self.socket.parent / "exec" / "netns" / "default", check=False)
+        # The daemon leaves mounts there.
+        for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
+            if line.split()[1].startswith(f"{self.socket.parent}/"):
+                run("umount", "-q", line.split()[1], check=False)
 
 
 def file_system(archive: Path, reference: str, folder: Path) -> dict[str, tuple[object, ...]]:

@@ -135,7 +135,12 @@ fn move_into(from: &Path, to: &Path) -> Result<()> {
             fs::set_mode(&source, mode | 0o700)?;
         }
         match there {
-            Some(there) if there.is_dir() && mode.is_some() => move_into(&source, &target)?,
+            Some(there) if there.is_dir() && mode.is_some() => {
+                if fs::mode(&there) & 0o700 != 0o700 {
+                    fs::set_mode(&target, fs::mode(&there) | 0o700)?;
+                }
+                move_into(&source, &target)?;
+            }
             Some(there) if there.is_dir() => {
                 fs::remove_tree(&target)?;
                 fs::rename(&source, &target)?;
@@ -146,7 +151,10 @@ fn move_into(from: &Path, to: &Path) -> Result<()> {
             }
             _ => fs::rename(&source, &target)?,
         }
-        if let Some(mode) = mode {
+        // Not touched where it is right: it may be somebody else's.
+        if let (Some(mode), Some(found)) = (mode, fs::stat(&target)?)
+            && fs::mode(&found) != mode
+        {
             fs::set_mode(&target, mode)?;
         }
     }

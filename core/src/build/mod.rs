@@ -39,12 +39,13 @@ mod steps;
 mod tar;
 mod target;
 mod unpack;
+mod workspace;
 
 pub use options::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
     Secret, Ulimit,
 };
-pub use run::run_support;
+pub use workspace::run_mode;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

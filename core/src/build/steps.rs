@@ -93,15 +93,15 @@ impl Build<'_> {
             self.unused().remove(name);
             let outer = self.plan.meta_arguments.get(name).filter(|_| default.is_none());
             let value = self.options.buildargs.get(name).or(default.as_ref()).or(outer).cloned();
-            match value {
-                Some(value) => drop(stage.arguments.insert(name.clone(), value)),
-                None => drop(stage.arguments.remove(name)),
+            // Declared again without a value, it keeps the one it had.
+            if let Some(value) = value {
+                stage.arguments.insert(name.clone(), value);
             }
         }
         self.text_step(stage, instruction, format!("ARG {}", shown.join(" ")), n)
     }
 
-    /// WORKDIR: sets it, and makes the directory where there is none.
+    /// WORKDIR: sets it, and makes the directory where there is none, for the user of the stage.
     fn workdir(&self, stage: &mut Stage, instruction: &Instruction, n: u32) -> Result<()> {
         let text = self.change(stage, &instruction.command)?;
         let key = self.text_key(stage, &text)?;

@@ -7,6 +7,7 @@ use super::Build;
 use super::context::Files;
 use super::stage::Stage;
 use crate::archive::{Ingested, written};
+use crate::container::user;
 use crate::digest::{Digest, DigestReader};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::layer::{Entry, EntryKind, LayerWriter, TarWriter, Timestamp, Toc, Tree};
@@ -104,11 +105,18 @@ pub fn missing_directories(tree: &Tree, path: &Path, time: Timestamp) -> Result<
     Ok(items)
 }
 
-/// A layer of these directories; `None` when there is nothing to make.
+/// A layer of these directories, owned by the user of the stage; `None` when there is nothing to make.
 pub fn directories(build: &Build<'_>, stage: &mut Stage, path: &Path) -> Result<Option<Ingested>> {
-    let items = missing_directories(stage.tree(build.store)?, path, new_time(build.epoch))?;
+    let mut items = missing_directories(stage.tree(build.store)?, path, new_time(build.epoch))?;
     if items.is_empty() {
         return Ok(None);
+    }
+    let user = stage.config.config.user.clone();
+    if !user.is_empty() {
+        let passwd = stage.read_file(build.store, "etc/passwd")?;
+        let group = stage.read_file(build.store, "etc/group")?;
+        let owner = user::chown_ids(&user, &passwd, &group)?;
+        items.values_mut().for_each(|item| (item.entry.uid, item.entry.gid) = owner);
     }
     write_layer(build, &items).map(|(layer, _)| Some(layer))
 }
