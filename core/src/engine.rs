@@ -19,8 +19,8 @@ use crate::registry::{
 };
 use crate::spec::Descriptor;
 use crate::store::{
-    DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, PruneOptions, PruneReport, RemoveOptions,
-    RemoveReport, Store, VerifyOptions, VerifyReport,
+    CachePruneOptions, CacheRecord, DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, PruneOptions,
+    PruneReport, RemoveOptions, RemoveReport, Store, VerifyOptions, VerifyReport,
 };
 use crate::task::Task;
 
@@ -158,6 +158,28 @@ impl Engine {
         task: &Task,
     ) -> Result<BuildResult> {
         build::build(&*self.store_for(task)?, &self.0.registry, options, inputs, task)
+    }
+
+    /// What builds keep for the next ones: steps and cache mounts, what was used last first.
+    pub fn build_cache_list(&self) -> Result<Vec<CacheRecord>> {
+        self.store()?.cache_list()
+    }
+
+    /// Removes of the build cache what is asked and not in use.
+    pub fn build_cache_prune(&self, options: &CachePruneOptions, task: &Task) -> Result<PruneReport> {
+        self.store_for(task)?.prune_cache(options, task)
+    }
+
+    /// Writes the cache mount of this ID (`RUN --mount=type=cache`) as a plain tar. Atomic for a path. `not_found` when there is
+    /// none, `conflict` while a step uses it.
+    pub fn build_cache_export(&self, id: &str, target: Target, task: &Task) -> Result<()> {
+        archive::export_cache(&*self.store_for(task)?, id, target, task)
+    }
+
+    /// Makes what is in a tar, plain or compressed, the cache mount of this ID, in place of what there was. Atomic. `conflict` while a
+    /// step uses it, `invalid_argument` for what is no tar.
+    pub fn build_cache_import(&self, id: &str, source: Source, task: &Task) -> Result<()> {
+        archive::import_cache(&*self.store_for(task)?, id, source, task)
     }
 
     /// Pulls an image, or with `all_tags` every tag of a repository. What is here already is not fetched; what a pull that was

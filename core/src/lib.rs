@@ -50,7 +50,7 @@ pub use registry::{
 };
 pub use spec::Descriptor;
 pub use store::{
-    DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem, PruneOptions, PruneReport,
-    RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
+    CachePruneOptions, CacheRecord, DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem,
+    PruneOptions, PruneReport, RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
 };
 pub use task::{CancelToken, Task};

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of builds or of who calls.
 
+mod cache_mount;
 mod contents;
 mod export;
 mod import;
@@ -14,6 +15,7 @@ mod save;
 mod stream;
 mod unpack;
 
+pub use cache_mount::{export_cache, import_cache};
 pub use export::{FileSystem, export_directory, export_tar};
 pub use import::{created, import};
 pub use ingest::{Ingested, written};

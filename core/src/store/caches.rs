@@ -81,8 +81,19 @@ impl Store {
         }
     }
 
-    /// Locks a cache mount; `None` when somebody else has it, or it is gone.
-    pub(super) fn try_cache_mount(&self, folder: i64, alone: bool) -> Result<Option<CacheMount>> {
+    /// Locks a cache mount to use it; `None` when somebody else has it, or it is gone.
+    fn try_cache_mount(&self, folder: i64, alone: bool) -> Result<Option<CacheMount>> {
+        let mount = self.lock_cache(folder, alone)?;
+        if mount.is_some() {
+            self.db.write_relaxed(|db| {
+                db.run("UPDATE cache_mounts SET used = ? WHERE folder = ?", params![now(), folder])
+            })?;
+        }
+        Ok(mount)
+    }
+
+    /// The same, and nobody will say that it was used.
+    pub(super) fn lock_cache(&self, folder: i64, alone: bool) -> Result<Option<CacheMount>> {
         let path = self.cache_path(folder);
         let lock = match fs::open_existing_lock(&path.join("lock")) {
             Ok(lock) => lock,
@@ -100,11 +111,19 @@ impl Store {
             return Ok(None);
         }
         let mount = CacheMount { path: path.join("data"), folder, lock };
-        let there = self.db.write_relaxed(|db| {
-            db.run("UPDATE cache_mounts SET used = ? WHERE folder = ?", params![now(), folder])?;
-            db.number("SELECT count(*) FROM cache_mounts WHERE folder = ?", [folder])
-        })?;
+        let rows = "SELECT count(*) FROM cache_mounts WHERE folder = ?";
+        let there = self.db.read(|db| db.number(rows, [folder]))?;
         Ok((there > 0).then_some(mount))
+    }
+
+    /// Takes a cache mount away, whose lock the caller holds alone. Returns its bytes.
+    pub(super) fn remove_cache(&self, mount: &CacheMount) -> Result<u64> {
+        let path = self.cache_path(mount.folder);
+        self.db.write(|db| db.run("DELETE FROM cache_mounts WHERE folder = ?", [mount.folder]))?;
+        // Without a row it is garbage, whatever happens now.
+        let bytes = fs::tree_size(&path)?;
+        fs::remove_tree(&path)?;
+        Ok(bytes)
     }
 
     /// Makes a cache mount. When another one was first, that one stays, unless there may be several.

@@ -16,6 +16,7 @@ mod inspect;
 mod list;
 mod partial;
 mod presence;
+mod prune_cache;
 mod remove;
 mod report;
 mod roots;
@@ -36,8 +37,8 @@ pub use indexes::{IndexContents, NewIndex, StoredIndex};
 pub use partial::{Claim, PartialBlob};
 pub use presence::Lease;
 pub use report::{
-    DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem, PruneOptions, PruneReport,
-    RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
+    CachePruneOptions, CacheRecord, DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem,
+    PruneOptions, PruneReport, RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
 };
 pub use snapshots::Form;
 

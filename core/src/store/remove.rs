@@ -1,6 +1,6 @@
 //! Removing and pruning images, by Docker's rules (moby 20.10, `daemon/images/image_delete.go`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
@@ -8,7 +8,8 @@ use super::collect::Garbage;
 use super::db::Sql;
 use super::images::{is_id_prefix, no_such_image};
 use super::list::{check_filters, flag, has_labels};
-use super::report::{PruneOptions, PruneReport, RemoveOptions, RemoveReport};
+use super::prune_cache::MOUNT;
+use super::report::{CachePruneOptions, PruneOptions, PruneReport, RemoveOptions, RemoveReport};
 use super::{Store, now};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -173,6 +174,14 @@ impl Store {
         Ok(())
     }
 
+    /// Deletes an image that nothing but the build cache keeps; its parents stay.
+    pub(super) fn delete_unused(&self, db: &Connection, id: Digest, report: &mut RemoveReport) -> Result<()> {
+        match self.check_conflicts(db, id, Checks { names: true, stopped: true }) {
+            Ok(()) => self.delete_one(db, id, report).map(drop),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Deletes one image's rows and reports it with the layers that no other image has. Returns its parent.
     fn delete_one(&self, db: &Connection, id: Digest, report: &mut RemoveReport) -> Result<Option<Digest>> {
         let record = self.record(db, id)?.ok_or_else(|| no_such_image(&id.to_string()))?;
@@ -200,9 +209,20 @@ impl Store {
         self.prune(options, task, |_| Ok(Garbage::default()))
     }
 
-    /// The same, and every snapshot that no operation uses.
+    /// The same, every snapshot that no operation uses, and, where no labels are asked for, every cache mount that no step uses.
     pub fn prune_system(&self, options: &PruneOptions, task: &Task) -> Result<PruneReport> {
-        self.prune(options, task, |db| self.collect_unused_snapshots(db))
+        let mut report = self.prune(options, task, |db| self.collect_unused_snapshots(db))?;
+        if !options.filters.keys().any(|name| name.starts_with("label")) {
+            let until = options.filters.get("until").cloned().unwrap_or_default();
+            let kind = vec![MOUNT.to_owned()];
+            let caches = CachePruneOptions {
+                dry_run: options.dry_run,
+                filters: BTreeMap::from([("until".into(), until), ("type".into(), kind)]),
+                ..CachePruneOptions::default()
+            };
+            report.reclaimed += self.prune_cache(&caches, task)?.reclaimed;
+        }
+        Ok(report)
     }
 
     fn prune(
@@ -295,7 +315,7 @@ impl Store {
 }
 
 /// The time of an `until` filter: RFC 3339, seconds since 1970, or an age in Go's form (`24h`, `1h30m`).
-fn until_time(text: &str) -> Result<i64> {
+pub(super) fn until_time(text: &str) -> Result<i64> {
     let age = || -> Option<i64> {
         let span: jiff::SignedDuration = text.parse().ok()?;
         Some(now() - span.as_secs())

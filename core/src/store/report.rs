@@ -106,6 +106,40 @@ pub struct PruneReport {
     pub reclaimed: u64,
 }
 
+/// Something that builds keep for the next ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CacheRecord {
+    /// Of a step its key in the cache, of a cache mount its ID.
+    pub id: String,
+    /// `regular` (a step) or `exec.cachemount` (a directory of `RUN --mount=type=cache`), as BuildKit has it.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What the step did, or where the cache mount began.
+    pub description: String,
+    /// Whether an image with a name is made of it, or somebody uses it now.
+    pub in_use: bool,
+    /// Bytes that it alone has.
+    pub size: u64,
+    /// When it was made; empty where nobody knows.
+    pub created: String,
+    /// When it was used last.
+    pub last_used: String,
+}
+
+/// What of the build cache to prune.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CachePruneOptions {
+    /// Also steps that images with a name are made of: the images stay, and a build makes the steps anew.
+    pub all: bool,
+    /// Report what would go, and let it stay.
+    pub dry_run: bool,
+    /// Docker's filters: `until` (not used since: RFC 3339, seconds since 1970, or an age such as `24h`), `id`, `type`.
+    pub filters: BTreeMap<String, Vec<String>>,
+    /// Bytes that may stay: what was not used for longest goes first, until no more are left.
+    pub keep_storage: Option<u64>,
+}
+
 /// What the engine is and where it works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Info {
@@ -151,7 +185,7 @@ pub struct DiskUsage {
     pub containers: Usage,
     /// Unpacked layers.
     pub snapshots: Usage,
-    /// Steps of builds that only the cache keeps: part of `images`' blobs.
+    /// Steps of builds that only the cache keeps, part of `images`' blobs, and cache mounts.
     pub build_cache: Usage,
 }
 

@@ -30,12 +30,14 @@ impl Store {
         })
     }
 
-    /// Disk use: blobs of images, upper directories of containers, snapshots, and the part of the blobs that only builds' steps have.
+    /// Disk use: blobs of images, upper directories of containers, snapshots, and what builds keep: the part of the
+    /// blobs that only their steps have, and cache mounts.
     pub fn df(&self, task: &Task) -> Result<DiskUsage> {
         let all = PruneOptions { all: true, dry_run: true, ..PruneOptions::default() };
         let reclaimable = self.prune_images(&all, task)?.reclaimed;
         let containers: u64 = fs::tree_size(&self.root.join("containers"))?;
-        self.db.read(|db| {
+        let (mounts, used, mounted, in_use) = self.cache_mount_usage()?;
+        let mut usage = self.db.read(|db| {
             let leased = "SELECT key FROM leases WHERE kind";
             Ok(DiskUsage {
                 images: Usage {
@@ -89,6 +91,11 @@ impl Store {
                     )?,
                 },
             })
-        })
+        })?;
+        usage.build_cache.count += mounts;
+        usage.build_cache.active += used;
+        usage.build_cache.size += mounted;
+        usage.build_cache.reclaimable += mounted - in_use;
+        Ok(usage)
     }
 }
