@@ -43,6 +43,14 @@ export declare class NativeEngine {
   imagesPrune(options: string, events: boolean, listener: Listener): Operation
   /** Builds a Dockerfile. Of its streams, `streamed` are the operation's, in the order `context`, `dockerfile`, `output`. */
   imagesBuild(context: Origin, dockerfile: Origin, output: string | undefined | null, streamed: Array<string>, options: string, events: boolean, listener: Listener): Operation
+  /** What builds keep for the next ones. */
+  buildCacheList(listener: Listener): Operation
+  /** Prunes the build cache. */
+  buildCachePrune(options: string, events: boolean, listener: Listener): Operation
+  /** Writes a cache mount to a path, or to the operation's stream. */
+  buildCacheExport(id: string, path: string | undefined | null, events: boolean, listener: Listener): Operation
+  /** Makes a cache mount of a tar. */
+  buildCacheImport(id: string, from: Origin, events: boolean, listener: Listener): Operation
   /** Gives an image a name. */
   imageTag(image: string, name: string, listener: Listener): Operation
   /** An image's history. */

@@ -213,6 +213,63 @@ impl NativeEngine {
         })
     }
 
+    /// What builds keep for the next ones.
+    #[napi(catch_unwind)]
+    pub fn build_cache_list(&self, env: Env, listener: Listener<'_>) -> napi::Result<Operation> {
+        self.run(env, listener, false, |engine, _| engine.build_cache_list())
+    }
+
+    /// Prunes the build cache.
+    #[napi(catch_unwind)]
+    pub fn build_cache_prune(
+        &self,
+        env: Env,
+        options: String,
+        events: bool,
+        listener: Listener<'_>,
+    ) -> napi::Result<Operation> {
+        self.run(env, listener, events, move |engine, call| {
+            engine.build_cache_prune(&parse(&options)?, &call.task())
+        })
+    }
+
+    /// Writes a cache mount to a path, or to the operation's stream.
+    #[napi(catch_unwind)]
+    pub fn build_cache_export(
+        &self,
+        env: Env,
+        id: String,
+        path: Option<String>,
+        events: bool,
+        listener: Listener<'_>,
+    ) -> napi::Result<Operation> {
+        self.run(env, listener, events, move |engine, mut call| {
+            let task = call.task();
+            if let Some(path) = path {
+                return engine.build_cache_export(&id, Target::Path(path.into()), &task);
+            }
+            let writer = Writer::new(call.conversation());
+            engine.build_cache_export(&id, Target::Stream(Box::new(writer.clone())), &task)?;
+            writer.finish()
+        })
+    }
+
+    /// Makes a cache mount of a tar.
+    #[napi(catch_unwind)]
+    pub fn build_cache_import(
+        &self,
+        env: Env,
+        id: String,
+        from: Origin<'_>,
+        events: bool,
+        listener: Listener<'_>,
+    ) -> napi::Result<Operation> {
+        let source = source(from);
+        self.run(env, listener, events, move |engine, mut call| {
+            engine.build_cache_import(&id, source(&mut call), &call.task())
+        })
+    }
+
     /// Gives an image a name.
     #[napi(catch_unwind)]
     pub fn image_tag(

@@ -31,7 +31,7 @@ const REGISTRY_OPTIONS = [
 ];
 const REGISTRY_REPORTS = ['PushedImage', 'SearchResult', 'LoginReport', 'LogoutReport', 'PingReport', 'ManifestReport', 'CopyReport'];
 
-for (const name of [...OPTIONS, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'BuildResult', 'BuildStep']) {
+for (const name of [...OPTIONS, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'CachePruneOptions', 'BuildResult', 'BuildStep']) {
   test(`${name} has the core's keys`, () => assert.deepEqual(declared(name), core(name)));
 }
 
