@@ -145,7 +145,7 @@ static void a_builder_is_built_as_often_as_one_likes(void) {
     options.files = &file;
     options.files_count = 1;
     GOOD(layerkit_builder_commit(builder, engine, &options, NULL, &first));
-    CHECK(strstr(layerkit_image_built(first), layerkit_image_id(first)));
+    CHECK(strstr(layerkit_image_built(first), layerkit_image_id(first)) != NULL);
     GOOD(layerkit_builder_env(builder, "A", "1"));
     GOOD(layerkit_builder_step(builder, "EXPOSE", NULL, 0, "80 443"));
     GOOD(layerkit_builder_commit(builder, engine, &options, NULL, &second));
