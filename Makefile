@@ -101,8 +101,10 @@ conformance: programs python node ## Run the conformance cases through all four 
 examples: ## Run the example of every language
 	$(BIN)/python examples/python/main_job.py
 	$(BIN)/python examples/python/registry.py
+	$(BIN)/python examples/python/builder.py
 	node examples/node/main-job.mjs
 	node examples/node/registry.mjs
+	node examples/node/builder.mjs
 	bindings-c/tests/check $(CURDIR)/target/c example
 
 .PHONY: generate

@@ -200,6 +200,7 @@ export class Engine {
   /** The root of the store. */
   readonly root: string;
   readonly images: Images;
+  readonly buildCache: BuildCache;
   readonly registry: Registry;
   readonly system: System;
   /** Begins a Dockerfile in code: `FROM base [AS name]`. */
@@ -445,6 +446,47 @@ export interface BuildOptions extends Progress {
   metadataFile?: string | URL | undefined;
   /** How many stages are built at once; as many as there are processors when none is given. */
   jobs?: number | undefined;
+}
+
+/** Something that builds keep for the next ones. */
+export interface CacheRecord {
+  /** Of a step its key in the cache, of a cache mount its ID. */
+  id: string;
+  /** `regular` (a step) or `exec.cachemount` (a directory of `RUN --mount=type=cache`). */
+  type: string;
+  /** What the step did, or where the cache mount began. */
+  description: string;
+  /** Whether an image with a name is made of it, or somebody uses it now. */
+  inUse: boolean;
+  /** Bytes that it alone has. */
+  size: number;
+  /** When it was made; empty where nobody knows. */
+  created: string;
+  lastUsed: string;
+}
+
+export interface CachePruneOptions extends Progress {
+  /** Also steps that images with a name are made of: the images stay, and a build makes the steps anew. */
+  all?: boolean | undefined;
+  /** Report what would go, and let it stay. */
+  dryRun?: boolean | undefined;
+  /** `until`, `id`, `type`. */
+  filters?: Filters | undefined;
+  /** Bytes that may stay: what was not used for longest goes first. */
+  keepStorage?: number | undefined;
+}
+
+/** What builds keep for the next ones: steps, and the directories of `RUN --mount=type=cache`. */
+export class BuildCache {
+  private constructor();
+  /** What there is, what was used last first. */
+  list(): Promise<CacheRecord[]>;
+  /** Removes what is asked and not in use. */
+  prune(options?: CachePruneOptions): Promise<PruneReport>;
+  /** Writes the cache mount of this ID as a tar. */
+  export(id: string, target: Target, options?: Progress): Promise<void>;
+  /** Makes what is in a tar the cache mount of this ID, in place of what there was. */
+  import(id: string, source: Source, options?: Progress): Promise<void>;
 }
 
 /** What a build made. */

@@ -1,5 +1,6 @@
 'use strict';
 
+const { BuildCache } = require('./lib/build-cache.js');
 const { Builder } = require('./lib/builder.js');
 const dockerfile = require('./lib/dockerfile.js');
 const { Engine } = require('./lib/engine.js');
@@ -10,4 +11,4 @@ const { Registry } = require('./lib/registry.js');
 const { System } = require('./lib/system.js');
 const version = require('./native.js').version();
 
-module.exports = { Builder, dockerfile, Engine, ERROR_CODES, Image, Images, LayerkitError, Registry, System, version };
+module.exports = { BuildCache, Builder, dockerfile, Engine, ERROR_CODES, Image, Images, LayerkitError, Registry, System, version };

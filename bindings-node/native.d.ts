@@ -5,9 +5,10 @@
 type Origin = string | Uint8Array | undefined | null
 /**
  * Hears `event`, `read`, `write`, `done` and `failed` in the order of what happened; the last is one of the last two.
- * The payload is JSON, but a chunk for `write` and nothing for `read`. False stops the operation at an `event`.
+ * The payload is JSON, but a chunk for `write` and nothing for `read`, which are of the stream of this number. False stops the
+ * operation at an `event`.
  */
-type Listener = (kind: string, payload?: string | Buffer) => boolean
+type Listener = (kind: string, payload: string | Buffer | undefined, stream: number) => boolean
 
 
 /**
@@ -40,8 +41,16 @@ export declare class NativeEngine {
   imagesRemove(image: string, options: string, listener: Listener): Operation
   /** Prunes images. */
   imagesPrune(options: string, events: boolean, listener: Listener): Operation
-  /** Builds a Dockerfile. */
-  imagesBuild(options: string, events: boolean, listener: Listener): Operation
+  /** Builds a Dockerfile. Of its streams, `streamed` are the operation's, in the order `context`, `dockerfile`, `output`. */
+  imagesBuild(context: Origin, dockerfile: Origin, output: string | undefined | null, streamed: Array<string>, options: string, events: boolean, listener: Listener): Operation
+  /** What builds keep for the next ones. */
+  buildCacheList(listener: Listener): Operation
+  /** Prunes the build cache. */
+  buildCachePrune(options: string, events: boolean, listener: Listener): Operation
+  /** Writes a cache mount to a path, or to the operation's stream. */
+  buildCacheExport(id: string, path: string | undefined | null, events: boolean, listener: Listener): Operation
+  /** Makes a cache mount of a tar. */
+  buildCacheImport(id: string, from: Origin, events: boolean, listener: Listener): Operation
   /** Gives an image a name. */
   imageTag(image: string, name: string, listener: Listener): Operation
   /** An image's history. */
@@ -125,11 +134,11 @@ export declare class Operation {
   /** Cancels it. Does nothing once it has ended. */
   cancel(): void
   /** Answers `read`: with a chunk, or with nothing at the end of the stream. */
-  give(chunk?: Uint8Array | undefined | null): void
+  give(stream: number, chunk?: Uint8Array | undefined | null): void
   /** Answers `write`: the stream takes another chunk. */
-  taken(): void
+  taken(stream: number): void
   /** Answers either of them: the stream failed. The operation then fails with `callback`. */
-  broken(): void
+  broken(stream: number): void
 }
 
 /** The code of every kind of error that the core knows. */

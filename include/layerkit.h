@@ -91,6 +91,9 @@
 /** What a callback returns when it failed itself: the operation ends with code `callback`. Any negative number does. */
 #define LAYERKIT_FAIL -1
 
+/** The steps of a Dockerfile. Free it with `layerkit_builder_free`. It is used by one thread at a time. */
+typedef struct layerkit_builder layerkit_builder;
+
 /**
  * Cancels the operations whose `layerkit_task` has it, from any thread. Once cancelled it stays so. Free it with
  * `layerkit_cancel_token_free`; operations under way keep what they need of it.
@@ -396,15 +399,85 @@ typedef struct layerkit_prune_options {
 } layerkit_prune_options;
 #define LAYERKIT_PRUNE_OPTIONS_INIT { sizeof(layerkit_prune_options), 0, 0, NULL, 0 }
 
+/** A file in memory: an element of `layerkit_build_options.files`. */
+typedef struct layerkit_memory_file {
+  /** Its path in the context. */
+  const char *path;
+  /** Its content; NULL is fine for none. */
+  const void *content;
+  /** Bytes of `content`. */
+  size_t length;
+  /** Its permissions; 0: 0644. */
+  uint32_t mode;
+} layerkit_memory_file;
+
+/** Credentials given with a call. They beat everything that is stored. Set a user name and a password, or one of the tokens. */
+typedef struct layerkit_auth {
+  /** `sizeof(layerkit_auth)`: set by `LAYERKIT_AUTH_INIT`. */
+  size_t size;
+  /** Name of the user, or NULL. */
+  const char *username;
+  /** Password, or a personal access token; or NULL. */
+  const char *password;
+  /** A refresh token of the registry's token service, in place of a password; or NULL. */
+  const char *identity_token;
+  /** A bearer token that is sent as it is, or NULL. */
+  const char *registry_token;
+} layerkit_auth;
+#define LAYERKIT_AUTH_INIT { sizeof(layerkit_auth), NULL, NULL, NULL, NULL }
+
+/** Credentials for a registry: an element of `layerkit_build_options.auths`. */
+typedef struct layerkit_host_auth {
+  /** The registry, `host[:port]`; an empty string is Docker Hub. */
+  const char *host;
+  /** Its credentials; never NULL. */
+  const struct layerkit_auth *auth;
+} layerkit_host_auth;
+
+/** A secret: an element of `layerkit_build_options.secrets`. One of `path`, `env` and `content` is set. */
+typedef struct layerkit_secret {
+  /** What `RUN --mount=type=secret,id=…` calls it. */
+  const char *id;
+  /** A file, read when the build begins; or NULL. */
+  const char *path;
+  /** A variable of the environment; or NULL. */
+  const char *env;
+  /** The bytes themselves; or NULL. */
+  const void *content;
+  /** Bytes of `content`. */
+  size_t length;
+} layerkit_secret;
+
+/** One limit of `setrlimit`, in its own unit: an element of `layerkit_build_options.ulimits`. */
+typedef struct layerkit_ulimit {
+  /** Its name, `nofile` for instance. */
+  const char *name;
+  /** What processes have; -1: no limit. */
+  int64_t soft;
+  /** What they may raise it to; -1: no limit. */
+  int64_t hard;
+} layerkit_ulimit;
+
+/** Where a result goes: an element of `layerkit_build_options.outputs`. */
+typedef struct layerkit_build_output {
+  /** `image` (the store), `local` (a directory with the file system), `tar` (the same as a tar), `docker` or `oci` (archives). */
+  const char *kind;
+  /** The directory or file, which appears when it is whole. NULL: `layerkit_build_options.output`. */
+  const char *dest;
+} layerkit_build_output;
+
 /** How to build an image. */
 typedef struct layerkit_build_options {
   /** `sizeof(layerkit_build_options)`: set by `LAYERKIT_BUILD_OPTIONS_INIT`. */
   size_t size;
-  /** The context: the directory that `COPY` and `ADD` read. Never NULL. */
+  /**
+   * The context: the directory that `COPY` and `ADD` read, or the URL of a git repository or of a tar. NULL with `files` or
+   * `context`.
+   */
   const char *path;
   /** The Dockerfile: a path, relative to the context unless absolute. NULL: `Dockerfile` in the context. */
   const char *dockerfile;
-  /** Names of the image, `repository[:tag]`. */
+  /** Names of the image, `repository[:tag]`. Without an `image` among the outputs they are in the archives only. */
   const char *const *tags;
   /** How many `tags` there are. */
   size_t tags_count;
@@ -430,23 +503,87 @@ typedef struct layerkit_build_options {
   uint8_t has_source_date_epoch;
   /** Seconds since 1970 for everything new in the image. */
   int64_t source_date_epoch;
+  /** The context as files in memory. Beside a `path` they are added to it, and beat its files. */
+  const struct layerkit_memory_file *files;
+  /** How many `files` there are. */
+  size_t files_count;
+  /** The Dockerfile itself, or NULL. */
+  const char *dockerfile_text;
+  /**
+   * Further contexts by name, for `FROM` and `--from`: a directory, `docker-image://NAME`, `oci-layout://DIRECTORY[:TAG]`, the
+   * URL of a git repository or of a tar.
+   */
+  const struct layerkit_pair *contexts;
+  /** How many `contexts` there are. */
+  size_t contexts_count;
+  /** Take no step of these stages from the cache: names, or numbers from 0. */
+  const char *const *no_cache_stages;
+  /** How many `no_cache_stages` there are. */
+  size_t no_cache_stages_count;
+  /** Non-zero: ask the registry for every base image, also for one that is here. */
+  uint8_t pull;
+  /** Non-zero: make one layer of all that the build added to its base. */
+  uint8_t squash;
+  /** How many stages are built at once; 0: as many as there are processors. */
+  uint32_t jobs;
+  /** Credentials for base images and registry caches. */
+  const struct layerkit_host_auth *auths;
+  /** How many `auths` there are. */
+  size_t auths_count;
+  /** What steps may ask for that is not theirs by default: `security.insecure`. */
+  const char *const *allow;
+  /** How many `allow` there are. */
+  size_t allow_count;
+  /** Several platforms, in place of `platform`: the result is an index of an image for each, and the names lead to that. */
+  const char *const *platforms;
+  /** How many `platforms` there are. */
+  size_t platforms_count;
+  /** Secrets of `RUN --mount=type=secret`. */
+  const struct layerkit_secret *secrets;
+  /** How many `secrets` there are. */
+  size_t secrets_count;
+  /** Sockets of SSH agents for `RUN --mount=type=ssh`, by ID; `default` is the one without an ID. */
+  const struct layerkit_pair *ssh;
+  /** How many `ssh` there are. */
+  size_t ssh_count;
+  /** Bytes of memory that a `RUN` step may use; 0: no limit. */
+  uint64_t memory;
+  /** Processes that a `RUN` step may have at once; 0: no limit. */
+  uint64_t pids_limit;
+  /** Bytes of `/dev/shm` in `RUN` steps; 0: 64 MiB. */
+  uint64_t shm_size;
+  /** Limits of the processes of `RUN` steps. */
+  const struct layerkit_ulimit *ulimits;
+  /** How many `ulimits` there are. */
+  size_t ulimits_count;
+  /** Lines for `/etc/hosts` in `RUN` steps, `HOST:ADDRESS`. */
+  const char *const *extra_hosts;
+  /** How many `extra_hosts` there are. */
+  size_t extra_hosts_count;
+  /** Where known steps are looked up beside the store: a repository, or `type=registry,ref=NAME`. */
+  const char *const *cache_from;
+  /** How many `cache_from` there are. */
+  size_t cache_from_count;
+  /** Where steps are left for others: `type=registry,ref=NAME[,mode=min|max]` or `type=inline`. */
+  const char *const *cache_to;
+  /** How many `cache_to` there are. */
+  size_t cache_to_count;
+  /** Where the result goes; the store when there are none. */
+  const struct layerkit_build_output *outputs;
+  /** How many `outputs` there are. */
+  size_t outputs_count;
+  /** A file for the image's ID, or for the digest of the index of several platforms; or NULL. */
+  const char *iidfile;
+  /** A file for what is known of the result, as JSON in the shape of buildx; or NULL. */
+  const char *metadata_file;
+  /** The context as a tar, plain or compressed; or NULL. */
+  const struct layerkit_source *context;
+  /** The Dockerfile as a stream, or NULL. */
+  const struct layerkit_source *dockerfile_source;
+  /** Where the output without a `dest` goes, or NULL. */
+  const struct layerkit_target *output;
 } layerkit_build_options;
-#define LAYERKIT_BUILD_OPTIONS_INIT { sizeof(layerkit_build_options), NULL, NULL, NULL, 0, NULL, 0, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0 }
-
-/** Credentials given with a call. They beat everything that is stored. Set a user name and a password, or one of the tokens. */
-typedef struct layerkit_auth {
-  /** `sizeof(layerkit_auth)`: set by `LAYERKIT_AUTH_INIT`. */
-  size_t size;
-  /** Name of the user, or NULL. */
-  const char *username;
-  /** Password, or a personal access token; or NULL. */
-  const char *password;
-  /** A refresh token of the registry's token service, in place of a password; or NULL. */
-  const char *identity_token;
-  /** A bearer token that is sent as it is, or NULL. */
-  const char *registry_token;
-} layerkit_auth;
-#define LAYERKIT_AUTH_INIT { sizeof(layerkit_auth), NULL, NULL, NULL, NULL }
+#define LAYERKIT_BUILD_OPTIONS_INIT { sizeof(layerkit_build_options), NULL, NULL, NULL, 0, NULL, 0, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL }
 
 /** How to pull. */
 typedef struct layerkit_pull_options {
@@ -516,6 +653,28 @@ typedef struct layerkit_unpack_options {
   uint8_t replace;
 } layerkit_unpack_options;
 #define LAYERKIT_UNPACK_OPTIONS_INIT { sizeof(layerkit_unpack_options), 0 }
+
+/** What of the build cache to prune. */
+typedef struct layerkit_cache_prune_options {
+  /** `sizeof(layerkit_cache_prune_options)`: set by `LAYERKIT_CACHE_PRUNE_OPTIONS_INIT`. */
+  size_t size;
+  /** Non-zero: also steps that images with a name are made of. The images stay, and a build makes the steps anew. */
+  uint8_t all;
+  /** Non-zero: report what would go, and let it stay. */
+  uint8_t dry_run;
+  /**
+   * Docker's filters, a key as often as it has values: `until` (not used since: RFC 3339, seconds since 1970, or an age such as
+   * `24h`), `id`, `type`.
+   */
+  const struct layerkit_pair *filters;
+  /** How many `filters` there are. */
+  size_t filters_count;
+  /** Non-zero: `keep_storage` is set. */
+  uint8_t has_keep_storage;
+  /** Bytes that may stay: what was not used for longest goes first, until no more are left. */
+  uint64_t keep_storage;
+} layerkit_cache_prune_options;
+#define LAYERKIT_CACHE_PRUNE_OPTIONS_INIT { sizeof(layerkit_cache_prune_options), 0, 0, NULL, 0, 0, 0 }
 
 /** How to log in. Without a user name and an identity token: with what is stored. */
 typedef struct layerkit_login_options {
@@ -829,6 +988,12 @@ size_t layerkit_image_tags_count(const struct layerkit_image *image);
 /** One of its names, `repository:tag`, in order; NULL from `layerkit_image_tags_count` on. */
 const char *layerkit_image_tags_at(const struct layerkit_image *image, size_t index);
 
+/**
+ * Of an image that a build returned, what it made: a JSON object with `id`, `tags`, `digest` (of the manifest, or of the index of
+ * several platforms) and `images`, an object with `platform`, `id` and `digest` for each platform. NULL for other images.
+ */
+const char *layerkit_image_built(const struct layerkit_image *image);
+
 /** Bytes of its layers once unpacked; their stored size as long as the other is not known. */
 uint64_t layerkit_image_size(const struct layerkit_image *image);
 
@@ -890,6 +1055,98 @@ struct layerkit_error *layerkit_image_remove(const struct layerkit_image *image,
 
 /** Frees an image that is not part of a list. NULL is fine. The image in the store stays. */
 void layerkit_image_free(struct layerkit_image *image);
+
+/** Begins a Dockerfile: `FROM base`. Free `*out` with `layerkit_builder_free`. */
+struct layerkit_error *layerkit_builder_new(const char *base, struct layerkit_builder **out);
+
+/**
+ * Appends an instruction, followed by `rest` as a Dockerfile has it: `RUN` and a command for the shell, `FROM` and
+ * `base AS name`, `HEALTHCHECK` and `NONE`. Flags have no `--` in front; the value NULL is for a flag without one, and a flag that
+ * comes several times has several values.
+ */
+struct layerkit_error *layerkit_builder_step(struct layerkit_builder *builder,
+                                             const char *instruction,
+                                             const struct layerkit_pair *flags,
+                                             size_t flags_count,
+                                             const char *rest);
+
+/**
+ * Appends an instruction with words: the exec form of `RUN`, `CMD`, `ENTRYPOINT` and `SHELL`, the paths of `COPY`, `ADD` and
+ * `VOLUME`. Flags as for `layerkit_builder_step`.
+ */
+struct layerkit_error *layerkit_builder_step_words(struct layerkit_builder *builder,
+                                                   const char *instruction,
+                                                   const struct layerkit_pair *flags,
+                                                   size_t flags_count,
+                                                   const char *const *words,
+                                                   size_t words_count);
+
+/** Appends `ENV`, `LABEL` or `ARG` with names and values; for an `ARG` the value NULL is none. */
+struct layerkit_error *layerkit_builder_step_pairs(struct layerkit_builder *builder,
+                                                   const char *instruction,
+                                                   const struct layerkit_pair *pairs,
+                                                   size_t pairs_count);
+
+/** Appends `RUN command`, for the shell. */
+struct layerkit_error *layerkit_builder_run(struct layerkit_builder *builder, const char *command);
+
+/** Appends `COPY source destination`. */
+struct layerkit_error *layerkit_builder_copy(struct layerkit_builder *builder,
+                                             const char *source,
+                                             const char *destination);
+
+/** Appends `ENV name=value`. */
+struct layerkit_error *layerkit_builder_env(struct layerkit_builder *builder,
+                                            const char *name,
+                                            const char *value);
+
+/**
+ * Builds the steps. `options` (without a Dockerfile) and `task` may be NULL. Free `*out` with `layerkit_image_free`. The builder
+ * stays as it is, and may go on. Errors as for `layerkit_images_build`.
+ */
+struct layerkit_error *layerkit_builder_commit(const struct layerkit_builder *builder,
+                                               const struct layerkit_engine *engine,
+                                               const struct layerkit_build_options *options,
+                                               const struct layerkit_task *task,
+                                               struct layerkit_image **out);
+
+/** Frees a builder; NULL is fine. */
+void layerkit_builder_free(struct layerkit_builder *builder);
+
+/**
+ * What builds keep for the next ones, what was used last first: a JSON list of objects with `id` (of a step its key, of a cache
+ * mount its ID), `type` (`regular` or `exec.cachemount`), `description`, `in_use`, `size`, `created` and `last_used`. Free `*out`
+ * with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_build_cache_list(const struct layerkit_engine *engine,
+                                                 char **out);
+
+/**
+ * Removes of the build cache what is asked and not in use. `options` and `task` may be NULL; result as for
+ * `layerkit_images_prune`.
+ */
+struct layerkit_error *layerkit_build_cache_prune(const struct layerkit_engine *engine,
+                                                  const struct layerkit_cache_prune_options *options,
+                                                  const struct layerkit_task *task,
+                                                  char **out);
+
+/**
+ * Writes the cache mount of this ID (`RUN --mount=type=cache`) as a plain tar. `task` may be NULL. Atomic for a path. `not_found`
+ * when there is none, `conflict` while a step uses it.
+ */
+struct layerkit_error *layerkit_build_cache_export(const struct layerkit_engine *engine,
+                                                   const char *id,
+                                                   const struct layerkit_target *target,
+                                                   const struct layerkit_task *task);
+
+/**
+ * Makes what is in a tar, plain or compressed, the cache mount of this ID, in place of what there was. `task` may be NULL. Atomic.
+ * `conflict` while a step uses it, `invalid_argument` for what is no tar.
+ */
+struct layerkit_error *layerkit_build_cache_import(const struct layerkit_engine *engine,
+                                                   const char *id,
+                                                   const struct layerkit_source *source,
+                                                   const struct layerkit_task *task);
 
 /**
  * Checks credentials with a registry and stores them where Docker does. `server` is `host[:port]`; NULL or empty: Docker Hub.

@@ -53,6 +53,7 @@ fn header(sources: &Path) -> Result<String, Box<dyn Error>> {
         "image_list",
         "image",
         "builder",
+        "build_cache",
         "registry",
         "system",
         "dockerfile",

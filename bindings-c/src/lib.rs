@@ -11,6 +11,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod arguments;
+mod build_cache;
 mod build_options;
 mod builder;
 mod cancel_token;

@@ -100,7 +100,65 @@ static void a_build_takes_arguments_labels_and_names(void) {
     layerkit_engine_free(engine);
 }
 
+static int64_t no_bytes(void *payload, void *buffer, size_t length) {
+    (void)payload;
+    (void)buffer;
+    (void)length;
+    return LAYERKIT_FAIL;
+}
+
+static void arrays_and_streams_of_a_build_are_looked_at(void) {
+    layerkit_engine *engine = open_engine();
+    layerkit_build_options options = LAYERKIT_BUILD_OPTIONS_INIT;
+    layerkit_secret secret = {.id = "s", .path = "/p", .env = "E"};
+    layerkit_host_auth auth = {.host = "h"};
+    layerkit_source source = LAYERKIT_SOURCE_READ(no_bytes, NULL);
+    layerkit_image *image = NULL;
+    options.path = folder;
+    options.secrets_count = 1;
+    FAILS(layerkit_images_build(engine, &options, NULL, &image), LAYERKIT_ERROR_INVALID_ARGUMENT, "options->secrets is NULL");
+    options.secrets = &secret;
+    FAILS(layerkit_images_build(engine, &options, NULL, &image), LAYERKIT_ERROR_INVALID_ARGUMENT, "`path`, `env`");
+    options.secrets_count = 0;
+    options.auths = &auth;
+    options.auths_count = 1;
+    FAILS(layerkit_images_build(engine, &options, NULL, &image), LAYERKIT_ERROR_INVALID_ARGUMENT, "options->auths->auth is NULL");
+    options.auths_count = 0;
+    options.dockerfile_source = &source;
+    FAILS(layerkit_images_build(engine, &options, NULL, &image), LAYERKIT_ERROR_CALLBACK, "read callback");
+    layerkit_engine_free(engine);
+}
+
+static void a_builder_is_built_as_often_as_one_likes(void) {
+    static const char content[] = "hello";
+    layerkit_engine *engine = open_engine();
+    layerkit_builder *builder = NULL;
+    layerkit_build_options options = LAYERKIT_BUILD_OPTIONS_INIT;
+    layerkit_memory_file file = {.path = "a", .content = content, .length = 5, .mode = 0755};
+    layerkit_pair flags[] = {{"link", NULL}, {"exclude", "*.o"}, {"exclude", "*.a"}};
+    const char *paths[] = {"a", "/b"};
+    layerkit_image *first = NULL, *second = NULL;
+    FAILS(layerkit_builder_new(NULL, &builder), LAYERKIT_ERROR_INVALID_ARGUMENT, "base is NULL");
+    FAILS(layerkit_builder_run(NULL, "x"), LAYERKIT_ERROR_INVALID_ARGUMENT, "builder is NULL");
+    GOOD(layerkit_builder_new("scratch", &builder));
+    GOOD(layerkit_builder_step_words(builder, "COPY", flags, 3, paths, 2));
+    options.files = &file;
+    options.files_count = 1;
+    GOOD(layerkit_builder_commit(builder, engine, &options, NULL, &first));
+    CHECK(strstr(layerkit_image_built(first), layerkit_image_id(first)) != NULL);
+    GOOD(layerkit_builder_env(builder, "A", "1"));
+    GOOD(layerkit_builder_step(builder, "EXPOSE", NULL, 0, "80 443"));
+    GOOD(layerkit_builder_commit(builder, engine, &options, NULL, &second));
+    CHECK(strcmp(layerkit_image_id(first), layerkit_image_id(second)) != 0);
+    layerkit_builder_free(builder);
+    layerkit_image_free(first);
+    layerkit_image_free(second);
+    layerkit_engine_free(engine);
+}
+
 int main(void) {
+    TEST(arrays_and_streams_of_a_build_are_looked_at);
+    TEST(a_builder_is_built_as_often_as_one_likes);
     TEST(a_list_owns_its_images);
     TEST(a_filter_is_given_as_often_as_it_has_values);
     TEST(a_word_that_is_no_choice_is_refused);

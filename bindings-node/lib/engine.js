@@ -2,6 +2,7 @@
 // The way in: a store and the nouns that work on it.
 
 const { NativeEngine } = require('../native.js');
+const { BuildCache } = require('./build-cache.js');
 const { Builder } = require('./builder.js');
 const { invalidArgument } = require('./errors.js');
 const { Images } = require('./images.js');
@@ -28,6 +29,7 @@ class Engine {
     this.#native = native;
     this.root = root;
     this.images = new Images(native);
+    this.buildCache = new BuildCache(native);
     this.registry = new Registry(native);
     this.system = new System(native);
   }

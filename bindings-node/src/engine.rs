@@ -182,9 +182,9 @@ impl NativeEngine {
         })
     }
 
-    #[allow(clippy::too_many_arguments)] // napi knows no struct of borrowed bytes
     /// Builds a Dockerfile. Of its streams, `streamed` are the operation's, in the order `context`, `dockerfile`, `output`.
     #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments)] // napi knows no struct of borrowed bytes
     pub fn images_build(
         &self,
         env: Env,
@@ -210,6 +210,63 @@ impl NativeEngine {
             let built = engine.images_build(&parse(&options)?, inputs, &call.task())?;
             writer.map_or(Ok(()), |writer| writer.finish())?;
             Ok(built)
+        })
+    }
+
+    /// What builds keep for the next ones.
+    #[napi(catch_unwind)]
+    pub fn build_cache_list(&self, env: Env, listener: Listener<'_>) -> napi::Result<Operation> {
+        self.run(env, listener, false, |engine, _| engine.build_cache_list())
+    }
+
+    /// Prunes the build cache.
+    #[napi(catch_unwind)]
+    pub fn build_cache_prune(
+        &self,
+        env: Env,
+        options: String,
+        events: bool,
+        listener: Listener<'_>,
+    ) -> napi::Result<Operation> {
+        self.run(env, listener, events, move |engine, call| {
+            engine.build_cache_prune(&parse(&options)?, &call.task())
+        })
+    }
+
+    /// Writes a cache mount to a path, or to the operation's stream.
+    #[napi(catch_unwind)]
+    pub fn build_cache_export(
+        &self,
+        env: Env,
+        id: String,
+        path: Option<String>,
+        events: bool,
+        listener: Listener<'_>,
+    ) -> napi::Result<Operation> {
+        self.run(env, listener, events, move |engine, mut call| {
+            let task = call.task();
+            if let Some(path) = path {
+                return engine.build_cache_export(&id, Target::Path(path.into()), &task);
+            }
+            let writer = Writer::new(call.conversation());
+            engine.build_cache_export(&id, Target::Stream(Box::new(writer.clone())), &task)?;
+            writer.finish()
+        })
+    }
+
+    /// Makes a cache mount of a tar.
+    #[napi(catch_unwind)]
+    pub fn build_cache_import(
+        &self,
+        env: Env,
+        id: String,
+        from: Origin<'_>,
+        events: bool,
+        listener: Listener<'_>,
+    ) -> napi::Result<Operation> {
+        let source = source(from);
+        self.run(env, listener, events, move |engine, mut call| {
+            engine.build_cache_import(&id, source(&mut call), &call.task())
         })
     }
 

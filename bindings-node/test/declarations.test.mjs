@@ -33,7 +33,7 @@ const REGISTRY_REPORTS = ['PushedImage', 'SearchResult', 'LoginReport', 'LogoutR
 
 const DOCKERFILE = ['Report', 'Directives', 'Stage', 'Instruction', 'Heredoc'].map((name) => `Dockerfile${name}`);
 
-for (const name of [...OPTIONS, ...DOCKERFILE, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'BuildResult', 'BuildStep']) {
+for (const name of [...OPTIONS, ...DOCKERFILE, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'CachePruneOptions', 'BuildResult', 'BuildStep']) {
   test(`${name} has the core's keys`, () => assert.deepEqual(declared(name), core(name)));
 }
 

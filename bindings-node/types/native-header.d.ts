@@ -5,7 +5,8 @@
 type Origin = string | Uint8Array | undefined | null
 /**
  * Hears `event`, `read`, `write`, `done` and `failed` in the order of what happened; the last is one of the last two.
- * The payload is JSON, but a chunk for `write` and nothing for `read`. False stops the operation at an `event`.
+ * The payload is JSON, but a chunk for `write` and nothing for `read`, which are of the stream of this number. False stops the
+ * operation at an `event`.
  */
-type Listener = (kind: string, payload?: string | Buffer) => boolean
+type Listener = (kind: string, payload: string | Buffer | undefined, stream: number) => boolean
 

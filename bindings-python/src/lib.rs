@@ -3,6 +3,7 @@
 //! Translates and decides nothing: arguments become the core's option structs, results become plain dicts, errors become
 //! what `layerkit.errors` makes of them. The object layer is the pure-Python part beside it.
 
+mod build_cache;
 mod cancel;
 mod convert;
 mod dockerfile;
@@ -22,6 +23,8 @@ use pyo3::prelude::*;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::build_cache::{build_cache_export, build_cache_import, build_cache_list, build_cache_prune};
     #[pymodule_export]
     use crate::cancel::CancelToken;
     #[pymodule_export]

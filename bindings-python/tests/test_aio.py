@@ -22,6 +22,7 @@ def test_every_public_method_is_there_and_takes_the_same_arguments() -> None:
         (layerkit.Image, aio.Image),
         (layerkit.Registry, aio.Registry),
         (layerkit.System, aio.System),
+        (layerkit.BuildCache, aio.BuildCache),
     ):
         for name, method in inspect.getmembers(blocking, inspect.isfunction):
             if name.startswith("_"):

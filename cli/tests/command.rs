@@ -160,6 +160,61 @@ fn a_build_prints_its_steps_or_with_quiet_its_id_alone() {
 }
 
 #[test]
+fn a_build_reads_its_context_or_its_dockerfile_from_standard_input() {
+    let bench = Bench::new();
+    bench.context("FROM nothing-like-it\n");
+    bench.write_tar("context.tar");
+    for (words, given) in [
+        (&["build", "-q", "-t", "a", "-"][..], &b"FROM scratch\nENV a=b\n"[..]),
+        (&["build", "-q", "-t", "b", "-f", "-", "context"], b"FROM scratch\nCOPY file /\n"),
+        (
+            &["build", "-q", "-t", "c", "-f", "etc/hello", "-"],
+            &std::fs::read(bench.path("context.tar")).unwrap(),
+        ),
+    ] {
+        let mut build = bench.command(words);
+        let mut build =
+            build.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        build.stdin.take().unwrap().write_all(given).unwrap();
+        let output = wait(build);
+        match words[3] {
+            // The tar came: its file is no Dockerfile.
+            "c" => assert!(text(&output.stderr).contains("hello"), "{}", text(&output.stderr)),
+            _ => assert!(output.status.success(), "{words:?}: {}", text(&output.stderr)),
+        }
+    }
+    assert_eq!(bench.ok(&["inspect", "-f", "{{.Config.Env}}", "a"]), "[a=b]\n");
+    bench.ok(&["unpack", "b", "out"]);
+    assert!(bench.path("out/file").is_file());
+}
+
+#[test]
+fn what_comes_out_of_a_build_goes_where_the_flags_say() {
+    let bench = Bench::new();
+    bench.context("FROM scratch\nCOPY file /\n");
+    let words =
+        ["build", "-o", "out", "--output=type=tar,dest=out.tar", "--metadata-file", "meta", "context"];
+    bench.ok(&words);
+    assert_eq!(std::fs::read_to_string(bench.path("out/file")).unwrap(), "content\n");
+    assert!(std::fs::read_to_string(bench.path("meta")).unwrap().contains("containerimage.digest"));
+    let streamed = bench.run(&["build", "-o", "-", "context"]);
+    assert!(streamed.status.success(), "{}", text(&streamed.stderr));
+    assert_eq!(streamed.stdout, std::fs::read(bench.path("out.tar")).unwrap());
+    assert!(text(&streamed.stderr).starts_with("Step 1/2 : FROM scratch\n"));
+    assert_eq!(bench.ok(&["images", "-q"]), "", "nothing was asked for in the store");
+}
+
+#[test]
+fn a_build_explains_what_is_not_in_the_cache() {
+    let bench = Bench::new();
+    bench.context("FROM scratch\nCOPY file /\n");
+    bench.ok(&["build", "context"]);
+    std::fs::write(bench.path("context/file"), "other\n").unwrap();
+    let printed = bench.ok(&["build", "--explain", "context"]);
+    assert!(printed.contains("\n ---> Not in the cache: COPY: file: content\n"), "{printed}");
+}
+
+#[test]
 fn a_dockerfile_is_named_from_where_the_command_was_called() {
     let bench = Bench::new();
     bench.context("FROM nothing-like-it\n");

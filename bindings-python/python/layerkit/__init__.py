@@ -10,6 +10,7 @@
 from . import aio, dockerfile, errors, types
 from ._native import VERSION as __version__
 from ._native import CancelToken
+from .build_cache import BuildCache
 from .builder import Builder
 from .engine import Engine
 from .errors import (
@@ -46,6 +47,7 @@ from .types import AuthConfig, Event, Limits, RegistryConfig
 __all__ = [
     "AlreadyExists",
     "AuthConfig",
+    "BuildCache",
     "BuildFailed",
     "Builder",
     "CallbackFailed",

@@ -24,7 +24,7 @@ def several(values: Sequence[str] | None) -> list[str] | None:
     return None if values is None else list(values)
 
 
-def source(source: Source) -> Any:
+def source(source: Source | None) -> Any:
     return io.BytesIO(source) if isinstance(source, bytes) else source
 
 

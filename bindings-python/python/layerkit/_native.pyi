@@ -7,6 +7,7 @@ from typing import Any, Final, TypedDict, final
 from .testing import ClientIdentity, Request
 from .types import (
     BuildResult,
+    CacheRecord,
     CopyReport,
     Descriptor,
     DiskUsage,
@@ -32,6 +33,10 @@ __all__ = [
     "CancelToken",
     "Engine",
     "TestRegistry",
+    "build_cache_export",
+    "build_cache_import",
+    "build_cache_list",
+    "build_cache_prune",
     "dockerfile_parse",
     "image_history",
     "image_inspect",
@@ -268,5 +273,26 @@ def system_prune(
     on_event: OnEvent | None,
     cancel: CancelToken | None,
 ) -> PruneReport: ...
+def build_cache_list(engine: Engine) -> list[CacheRecord]: ...
+def build_cache_prune(
+    engine: Engine,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> PruneReport: ...
+def build_cache_export(
+    engine: Engine,
+    id: str,
+    target: Any,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> None: ...
+def build_cache_import(
+    engine: Engine,
+    id: str,
+    source: Any,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> None: ...
 
 def dockerfile_parse(text: bytes) -> Dockerfile: ...

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Literal, TypeVar
 
 from . import _arguments, _native
+from .build_cache import BuildCache
 from .builder import Builder
 from .images import Images
 from .registry import Registry
@@ -55,6 +56,11 @@ class Engine:
     def images(self) -> Images:
         """The images."""
         return Images(self)
+
+    @property
+    def build_cache(self) -> BuildCache:
+        """What builds keep for the next ones."""
+        return BuildCache(self)
 
     @property
     def registry(self) -> Registry:

@@ -16,6 +16,7 @@ __all__ = [
     "BuildStep",
     "BuiltEvent",
     "BuiltImage",
+    "CacheRecord",
     "Compression",
     "ContainerRemovedEvent",
     "CopyReport",
@@ -310,6 +311,18 @@ class BuildResult(TypedDict):
     tags: list[str]
     digest: str
     images: list[BuiltImage]
+
+
+class CacheRecord(TypedDict):
+    """Something that builds keep: `type` is `regular` for a step, `exec.cachemount` for a cache mount."""
+
+    id: str
+    type: str
+    description: str
+    in_use: bool
+    size: int
+    created: str
+    last_used: str
 
 
 class ImageSummary(TypedDict):

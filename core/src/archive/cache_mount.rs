@@ -6,7 +6,7 @@ use super::stream::{Sink, open_source};
 use super::{Source, Target};
 use crate::error::{ErrorKind, Result, ResultExt};
 use crate::fs;
-use crate::layer::{self, Tree};
+use crate::layer::{self, Lower, Tree};
 use crate::store::Store;
 use crate::task::Task;
 
@@ -16,8 +16,9 @@ pub fn export_cache(store: &Store, id: &str, target: Target, task: &Task) -> Res
     task.check()?;
     let cache = store.existing_cache(id)?;
     let mut sink = Sink::open(target, task)?;
+    let nothing = Lower { tree: &Tree::default(), unpacked: &[] };
     let out = BufWriter::with_capacity(fs::COPY_BUFFER, &mut sink);
-    layer::diff_overlay(&cache.path, &Tree::default(), None, out, task)
+    layer::diff_overlay(&cache.path, nothing, None, out, task)
         .context(|| format!("export cache mount {id}"))?;
     sink.commit()
 }

@@ -15,8 +15,8 @@ mod save;
 mod stream;
 mod unpack;
 
-pub use export::{FileSystem, export_directory, export_tar};
 pub use cache_mount::{export_cache, import_cache};
+pub use export::{FileSystem, export_directory, export_tar};
 pub use import::{created, import};
 pub use ingest::{Ingested, written};
 pub use load::{load, load_layout};

@@ -19,11 +19,12 @@ from .. import engine as blocking
 from .._native import CancelToken
 from ..types import DiskUsage, Filters, Info, Limits, OnEvent, PruneReport, RegistryConfig, StrPath, VerifyReport
 from ._run import call, long
+from .build_cache import BuildCache
 from .builder import Builder
 from .images import Image, Images
 from .registry import Registry
 
-__all__ = ["Builder", "Engine", "Image", "Images", "Registry", "System"]
+__all__ = ["BuildCache", "Builder", "Engine", "Image", "Images", "Registry", "System"]
 
 _E = TypeVar("_E", bound="Engine")
 
@@ -84,6 +85,11 @@ class Engine:
     def images(self) -> Images:
         """The images."""
         return Images(self._blocking.images)
+
+    @property
+    def build_cache(self) -> BuildCache:
+        """What builds keep for the next ones."""
+        return BuildCache(self._blocking.build_cache)
 
     @property
     def registry(self) -> Registry:

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Findings;
-use crate::dockerfile::expand::{text_noting, expand_noting};
+use crate::dockerfile::expand::{expand_noting, text_noting};
 use crate::dockerfile::flags::did_you_mean;
 use crate::dockerfile::instruction::{Command, CopyArgs, Dockerfile, Instruction, ShellOrExec, Stage};
 use crate::reference::Reference;

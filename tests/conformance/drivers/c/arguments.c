@@ -6,7 +6,7 @@
 #include "driver.h"
 
 /* What a field of an option struct takes. */
-enum kind { TEXT, FLAG, NUMBER, COUNT, SET_COUNT, EPOCH, TEXTS, MAP, LISTS, AUTH };
+enum kind { TEXT, FLAG, NUMBER, SET_NUMBER, COUNT, SET_COUNT, EPOCH, TEXTS, MAP, LISTS, AUTH };
 
 struct field {
     const char *key;
@@ -91,6 +91,7 @@ static void fill_one(struct request *request, const struct field *field, json_t 
     switch (field->kind) {
     case TEXT: *(const char **)at = text_of(request, field->key, value); break;
     case FLAG: *(uint8_t *)at = json_is_true(value); break;
+    case SET_NUMBER: *(uint8_t *)beside = 1; /* fall through */
     case NUMBER: *(uint64_t *)at = (uint64_t)json_integer_value(value); break;
     case SET_COUNT: *(uint8_t *)beside = 1; /* fall through */
     case COUNT: *(uint32_t *)at = (uint32_t)json_integer_value(value); break;
@@ -111,6 +112,7 @@ static bool fits(enum kind kind, const json_t *value) {
     case TEXT: return json_is_string(value);
     case FLAG: return json_is_boolean(value);
     case NUMBER:
+    case SET_NUMBER:
     case COUNT:
     case SET_COUNT:
     case EPOCH: return json_is_integer(value);
@@ -269,6 +271,17 @@ bool fill_build(struct request *request, layerkit_build_options *options) {
         {"cache_to", TEXTS, AT(build, cache_to), AT(build, cache_to_count)},
         {"iidfile", TEXT, AT(build, iidfile), 0},
         {"metadata_file", TEXT, AT(build, metadata_file), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_cache_prune(struct request *request, layerkit_cache_prune_options *options) {
+    static const struct field fields[] = {
+        {"all", FLAG, AT(cache_prune, all), 0},
+        {"dry_run", FLAG, AT(cache_prune, dry_run), 0},
+        {"filters", LISTS, AT(cache_prune, filters), AT(cache_prune, filters_count)},
+        {"keep_storage", SET_NUMBER, AT(cache_prune, keep_storage), AT(cache_prune, has_keep_storage)},
         {NULL, TEXT, 0, 0},
     };
     return fill(request, fields, options);

@@ -223,4 +223,64 @@ static layerkit_error *build(struct request *request, json_t **ok) {
     return error;
 }
 
-const struct entry build_operations[] = {{"images_build", build}, {"builder_commit", build}, {NULL, NULL}};
+static layerkit_error *cache_list(struct request *request, json_t **ok) {
+    char *text = NULL;
+    fill_nothing(request);
+    layerkit_error *error = layerkit_build_cache_list(request->engine, &text);
+    *ok = report(text);
+    return error;
+}
+
+static layerkit_error *cache_prune(struct request *request, json_t **ok) {
+    layerkit_cache_prune_options options = LAYERKIT_CACHE_PRUNE_OPTIONS_INIT;
+    layerkit_error *error = NULL;
+    struct watch watch;
+    char *text = NULL;
+    bool any = fill_cache_prune(request, &options);
+    begin_watch(request, &watch);
+    if (!request->trouble[0])
+        error = layerkit_build_cache_prune(request->engine, any ? &options : NULL, watch.given, &text);
+    *ok = report(text);
+    end_watch(&watch);
+    return error;
+}
+
+static layerkit_error *cache_export(struct request *request, json_t **ok) {
+    layerkit_error *error = NULL;
+    struct place place;
+    struct watch watch;
+    const char *id = take_text(request, "id");
+    (void)ok;
+    open_target(request, "target", &place);
+    fill_nothing(request);
+    begin_watch(request, &watch);
+    if (!request->trouble[0]) error = layerkit_build_cache_export(request->engine, id, &place.target, watch.given);
+    end_watch(&watch);
+    close_place(&place);
+    return error;
+}
+
+static layerkit_error *cache_import(struct request *request, json_t **ok) {
+    layerkit_error *error = NULL;
+    struct place place;
+    struct watch watch;
+    const char *id = take_text(request, "id");
+    (void)ok;
+    open_source(request, "source", &place);
+    fill_nothing(request);
+    begin_watch(request, &watch);
+    if (!request->trouble[0]) error = layerkit_build_cache_import(request->engine, id, &place.source, watch.given);
+    end_watch(&watch);
+    close_place(&place);
+    return error;
+}
+
+const struct entry build_operations[] = {
+    {"images_build", build},
+    {"builder_commit", build},
+    {"build_cache_list", cache_list},
+    {"build_cache_prune", cache_prune},
+    {"build_cache_export", cache_export},
+    {"build_cache_import", cache_import},
+    {NULL, NULL},
+};

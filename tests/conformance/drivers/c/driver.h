@@ -46,6 +46,7 @@ bool fill_save(struct request *request, layerkit_save_options *options);
 bool fill_remove(struct request *request, layerkit_remove_options *options);
 bool fill_prune(struct request *request, layerkit_prune_options *options);
 bool fill_build(struct request *request, layerkit_build_options *options);
+bool fill_cache_prune(struct request *request, layerkit_cache_prune_options *options);
 bool fill_unpack(struct request *request, layerkit_unpack_options *options);
 bool fill_verify(struct request *request, layerkit_verify_options *options);
 bool fill_pull(struct request *request, layerkit_pull_options *options);

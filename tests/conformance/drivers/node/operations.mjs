@@ -104,6 +104,23 @@ export const OPERATIONS = {
     return { id, tags };
   },
 
+  async build_cache_list(engine, args) {
+    take(args, []);
+    return snake(await engine.buildCache.list());
+  },
+  async build_cache_prune(engine, args, watching) {
+    const [options] = take(args, [], [...PRUNE, 'keep_storage']);
+    return snake(await engine.buildCache.prune({ ...options, ...watching }));
+  },
+  build_cache_export(engine, args, watching) {
+    const [id, target] = take(args, ['id', 'target']);
+    return none(withTarget(target, (to) => engine.buildCache.export(id, to, watching)));
+  },
+  build_cache_import(engine, args, watching) {
+    const [id, source] = take(args, ['id', 'source']);
+    return none(withSource(source, (from) => engine.buildCache.import(id, from, watching)));
+  },
+
   async image_tag(engine, args) {
     const [image, name] = take(args, ['image', 'name']);
     return none((await engine.images.get(image)).tag(name));

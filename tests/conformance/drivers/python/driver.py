@@ -142,6 +142,16 @@ def image_save(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
         engine.images.get(args.pop("image")).save(target, **args, **watch)
 
 
+def build_cache_export(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
+    with stream(args.pop("target"), "wb") as target:
+        engine.build_cache.export(args.pop("id"), target, **args, **watch)
+
+
+def build_cache_import(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
+    with stream(args.pop("source"), "rb") as source:
+        engine.build_cache.import_archive(args.pop("id"), source, **args, **watch)
+
+
 def image_unpack(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
     engine.images.get(args.pop("image")).unpack(**args, **watch)
 
@@ -161,6 +171,10 @@ OPERATIONS: dict[str, Callable[[layerkit.Engine, JSON, JSON], Any]] = {
     "images_prune": lambda engine, args, watch: engine.images.prune(**args, **watch),
     "images_build": images_build,
     "builder_commit": builder_commit,
+    "build_cache_list": lambda engine, args, watch: engine.build_cache.list(**args),
+    "build_cache_prune": lambda engine, args, watch: engine.build_cache.prune(**args, **watch),
+    "build_cache_export": build_cache_export,
+    "build_cache_import": build_cache_import,
     "images_pull": images_pull,
     "images_push": lambda engine, args, watch: engine.images.push(**args, **watch),
     "images_search": lambda engine, args, watch: engine.images.search(**args, **watch),

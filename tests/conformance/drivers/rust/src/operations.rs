@@ -22,6 +22,10 @@ pub const NAMES: &[&str] = &[
     "images_prune",
     "images_build",
     "builder_commit",
+    "build_cache_list",
+    "build_cache_prune",
+    "build_cache_export",
+    "build_cache_import",
     "images_pull",
     "images_push",
     "images_search",
@@ -137,6 +141,21 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
                 output,
             };
             Ok(json!(engine.images_build(&args.options()?, inputs, task)?))
+        }
+        "build_cache_list" => {
+            args.none_left()?;
+            Ok(json!(engine.build_cache_list()?))
+        }
+        "build_cache_prune" => Ok(json!(engine.build_cache_prune(&args.options()?, task)?)),
+        "build_cache_export" => {
+            let (id, target): (String, Place) = (args.take("id")?, args.take("target")?);
+            args.none_left()?;
+            Ok(json!(engine.build_cache_export(&id, target.target()?, task)?))
+        }
+        "build_cache_import" => {
+            let (id, source): (String, Place) = (args.take("id")?, args.take("source")?);
+            args.none_left()?;
+            Ok(json!(engine.build_cache_import(&id, source.source()?, task)?))
         }
         "images_pull" => {
             let name: String = args.take("name")?;
