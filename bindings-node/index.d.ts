@@ -94,7 +94,7 @@ export interface Progress {
 export type Event =
   | {
       event: 'layer';
-      operation: 'import' | 'load' | 'save' | 'unpack' | 'pull' | 'push' | 'copy' | 'compress';
+      operation: 'import' | 'load' | 'save' | 'unpack' | 'export' | 'pull' | 'push' | 'copy' | 'compress';
       /** Digest, DiffID, or the file's name inside an archive while nothing better is known. */
       id: string;
       state: 'started' | 'progress' | 'done' | 'exists' | 'mounted';
@@ -104,14 +104,15 @@ export type Event =
     }
   | { event: 'image_loaded'; id: string; name: string }
   | { event: 'tag_moved'; name: string; oldId: string }
-  | { event: 'step_started'; n: number; total: number; text: string; line: number }
+  | { event: 'step_started'; n: number; total: number; text: string; line: number; stage: string }
+  | { event: 'step_missed'; n: number; reason: string }
   | { event: 'triggers'; n: number; count: number }
   | { event: 'step_cached'; n: number }
   | { event: 'step_running'; n: number; container: string }
   | { event: 'step_log'; n: number; stream: 'stdout' | 'stderr'; text: string }
   | { event: 'container_removed'; n: number; container: string }
   | { event: 'step_done'; n: number; image: string }
-  | { event: 'warning'; message: string; line: number }
+  | { event: 'warning'; message: string; line: number; column: number; rule: string }
   | { event: 'built'; id: string }
   | { event: 'resolving'; name: string }
   | { event: 'pulled'; name: string; id: string; digest: string; new: boolean }
@@ -190,6 +191,8 @@ export class Engine {
   readonly images: Images;
   readonly registry: Registry;
   readonly system: System;
+  /** Begins a Dockerfile in code: `FROM base [AS name]`. */
+  build(base: string, options?: { name?: string | undefined; platform?: string | undefined }): Builder;
   /** Closes it: later calls fail with `invalid_argument`, those under way end as they would have. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -314,11 +317,64 @@ export interface PruneReport extends RemoveReport {
   reclaimed: number;
 }
 
+/** A file in memory: its content, or an object with it and its permissions (0o644 when none are given). */
+export type MemoryFile =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | { content: string | Uint8Array | ArrayBuffer; mode?: number | undefined }
+  | { text: string; mode?: number | undefined }
+  | { base64: string; mode?: number | undefined };
+
+/** A secret: its bytes, a `file:` URL, or where the bytes are. */
+export type Secret =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | URL
+  | { path: string | URL }
+  | { env: string }
+  | { text: string }
+  | { base64: string };
+
+/** One limit of `setrlimit`, in its own unit; -1 is none. */
+export interface Ulimit {
+  name: string;
+  soft: number;
+  hard: number;
+}
+
+/** Where a result goes: `image` is the store, `local` a directory, `tar`, `docker` and `oci` are files. */
+export interface BuildOutput {
+  type: 'image' | 'local' | 'tar' | 'docker' | 'oci';
+  /** The directory or file; `output` of the options when none is given. */
+  dest?: string | URL | undefined;
+}
+
+/** One instruction of a Dockerfile as data, as a `Builder` makes it. */
+export interface BuildStep {
+  instruction: string;
+  /** Its flags by name, without `--`. */
+  flags?: Record<string, string | boolean | readonly string[]>;
+  /** What follows: a text (shell form, the rest), texts (exec form, paths), or pairs (`ENV`, `LABEL`, `ARG`). */
+  args?: string | readonly string[] | Record<string, string>;
+}
+
 export interface BuildOptions extends Progress {
-  /** The context: the directory that COPY and ADD read. */
-  path: string | URL;
-  /** The Dockerfile, relative to the context unless absolute; `Dockerfile` when none is given. */
-  dockerfile?: string | URL | undefined;
+  /** The context: the directory that COPY and ADD read, or the URL (as a text) of a git repository or of a tar. */
+  path?: string | URL | undefined;
+  /** The context as a tar, plain or compressed. */
+  context?: Source | undefined;
+  /** The context as files in memory, by path. Beside a `path` they are added to it, and beat its files. */
+  files?: Record<string, MemoryFile> | undefined;
+  /** The Dockerfile: a path, relative to the context unless absolute, or its content. `Dockerfile` when none is given. */
+  dockerfile?: Source | undefined;
+  /** The Dockerfile itself. */
+  dockerfileText?: string | undefined;
+  /** The Dockerfile as data. `engine.build` makes it. */
+  steps?: readonly BuildStep[] | undefined;
+  /** Further contexts by name: a directory, `docker-image://NAME`, `oci-layout://DIRECTORY[:TAG]`, a URL. */
+  contexts?: Record<string, string> | undefined;
   /** A name of the image, `repository[:tag]`; with `tags`, one more. */
   tag?: string | undefined;
   /** Names of the image. */
@@ -331,13 +387,143 @@ export interface BuildOptions extends Progress {
   labels?: Record<string, string> | undefined;
   /** Take no step from the cache. */
   noCache?: boolean | undefined;
+  /** Take no step of these stages from the cache. */
+  noCacheStages?: readonly string[] | undefined;
+  /** Ask the registry for every base image, also for one that is here. */
+  pull?: boolean | undefined;
+  /** Credentials for base images and registry caches, by host; the empty host is Docker Hub. */
+  auths?: Record<string, Auth> | undefined;
   /** The network of RUN steps: the host's unless told otherwise. */
   network?: 'host' | 'none' | undefined;
+  /** What steps may ask for that is not theirs by default: `security.insecure`. */
+  allow?: readonly string[] | undefined;
   /** `os/architecture[/variant]`; the host's when none is given. */
   platform?: string | undefined;
+  /** Several of them: the result is an index of an image for each. */
+  platforms?: readonly string[] | undefined;
   compression?: LayerCompression | undefined;
   /** Seconds since 1970 for everything new in the image, which makes the build reproducible. */
   sourceDateEpoch?: number | undefined;
+  /** Secrets of `RUN --mount=type=secret`, by ID. */
+  secrets?: Record<string, Secret> | undefined;
+  /** Sockets of SSH agents for `RUN --mount=type=ssh`, by ID; `default` is the one without an ID. */
+  ssh?: Record<string, string | URL> | undefined;
+  /** Memory that a RUN step may use, in bytes. */
+  memory?: number | undefined;
+  /** Processes that a RUN step may have at once. */
+  pidsLimit?: number | undefined;
+  /** Limits of the processes of RUN steps. */
+  ulimits?: readonly Ulimit[] | undefined;
+  /** Bytes of `/dev/shm` in RUN steps; 64 MiB when none is given. */
+  shmSize?: number | undefined;
+  /** Lines for `/etc/hosts` in RUN steps, `HOST:ADDRESS`. */
+  extraHosts?: readonly string[] | undefined;
+  /** Where known steps are looked up beside the store: a repository, or `type=registry,ref=NAME`. */
+  cacheFrom?: readonly string[] | undefined;
+  /** Where steps are left for others: `type=registry,ref=NAME[,mode=min|max]` or `type=inline`. */
+  cacheTo?: readonly string[] | undefined;
+  /** Make one layer of all that the build added to its base. */
+  squash?: boolean | undefined;
+  /** Where the result goes; the store when there are none. */
+  outputs?: readonly BuildOutput[] | undefined;
+  /** Where the output without a `dest` goes. */
+  output?: Target | undefined;
+  /** A file for the image's ID. */
+  iidfile?: string | URL | undefined;
+  /** A file for what is known of the result, as JSON. */
+  metadataFile?: string | URL | undefined;
+  /** How many stages are built at once; as many as there are processors when none is given. */
+  jobs?: number | undefined;
+}
+
+/** What a build made. */
+export interface BuildResult {
+  /** ID of the image; of several platforms the first one's. */
+  id: string;
+  tags: string[];
+  /** Digest of the manifest, or of the index of several platforms. */
+  digest: string;
+  /** The images, one for each platform. */
+  images: { platform: string; id: string; digest: string }[];
+}
+
+/** Flags of `COPY`. */
+export interface CopyFlags {
+  from?: string | undefined;
+  chown?: string | undefined;
+  chmod?: string | undefined;
+  link?: boolean | undefined;
+  parents?: boolean | undefined;
+  exclude?: string | readonly string[] | undefined;
+}
+
+/** Flags of `ADD`. */
+export interface AddFlags {
+  chown?: string | undefined;
+  chmod?: string | undefined;
+  link?: boolean | undefined;
+  checksum?: string | undefined;
+  keepGitDir?: boolean | undefined;
+  unpack?: boolean | undefined;
+  exclude?: string | readonly string[] | undefined;
+}
+
+/** Flags of `RUN`. A mount is a text, `type=cache,target=/c`, or its pairs. */
+export interface RunFlags {
+  mounts?: readonly (string | Record<string, string | number | boolean>)[] | undefined;
+  network?: string | undefined;
+  security?: string | undefined;
+}
+
+/** Flags of `HEALTHCHECK`. */
+export interface HealthcheckFlags {
+  interval?: string | undefined;
+  timeout?: string | undefined;
+  startPeriod?: string | undefined;
+  startInterval?: string | undefined;
+  retries?: number | undefined;
+}
+
+/** A text is run by the shell, a list of words without one. */
+export type Command = string | readonly string[];
+
+/** A Dockerfile as method calls: the same steps, the same cache and the same digests as the equal text. Each method
+ * returns a builder with one step more: what is there never changes. */
+export class Builder {
+  private constructor();
+  /** The steps as data. */
+  readonly steps: BuildStep[];
+  /** Any instruction: its name, what follows, and its flags. */
+  step(
+    instruction: string,
+    args?: BuildStep['args'],
+    flags?: Record<string, string | boolean | number | readonly string[] | undefined>,
+  ): Builder;
+  /** Begins another stage: `FROM base AS name`. */
+  stage(name: string, base: string, flags?: { platform?: string | undefined }): Builder;
+  /** Declares build arguments: names, and an object of those with defaults. */
+  arg(...names: (string | Record<string, string>)[]): Builder;
+  env(variables: Record<string, string>): Builder;
+  label(labels: Record<string, string>): Builder;
+  /** Sources, the destination, and flags: `copy('a', 'b', '/c/', { chown: '1' })`. */
+  copy(...paths: (string | CopyFlags)[]): Builder;
+  /** The same for sources that may be URLs and archives. */
+  add(...paths: (string | AddFlags)[]): Builder;
+  run(command: Command, flags?: RunFlags): Builder;
+  workdir(path: string): Builder;
+  user(user: string): Builder;
+  expose(...ports: (string | number)[]): Builder;
+  volume(...paths: string[]): Builder;
+  cmd(command: Command): Builder;
+  entrypoint(command: Command): Builder;
+  shell(...words: string[]): Builder;
+  stopsignal(signal: string | number): Builder;
+  /** How health is checked; `null` takes the base's check away. */
+  healthcheck(command: Command | null, flags?: HealthcheckFlags): Builder;
+  /** Leaves an instruction, as a Dockerfile has it, to builds on this image. */
+  onbuild(instruction: string): Builder;
+  /** Builds the steps. */
+  commit(tag?: string, options?: BuildOptions): Promise<Image>;
 }
 
 /** The images of an engine. An image is given as a name, an ID, an unambiguous prefix of one, or an `Image`. */
@@ -368,7 +554,7 @@ export class Images {
   /** Removes images that nothing uses. */
   prune(options?: PruneOptions): Promise<PruneReport>;
   /** Builds a Dockerfile. */
-  build(options: BuildOptions): Promise<Image>;
+  build(options?: BuildOptions): Promise<Image>;
 }
 
 /** One image, as it was when it was looked up; `reload()` looks again. */
@@ -382,6 +568,8 @@ export class Image {
   readonly parent: string;
   /** Its names, `repository:tag`. */
   readonly tags: readonly string[];
+  /** Of an image that a build returned, what it made: of several platforms all images, and the index. */
+  readonly built?: BuildResult;
   /** Its names by digest, `repository@sha256:…`. */
   readonly digests: readonly string[];
   /** When it was created, in RFC 3339. */

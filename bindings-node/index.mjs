@@ -1,5 +1,5 @@
 // One copy of everything, whichever way it is imported: `instanceof` holds across both.
 import layerkit from './index.js';
 
-export const { Engine, ERROR_CODES, Image, Images, LayerkitError, Registry, System, version } = layerkit;
+export const { Builder, Engine, ERROR_CODES, Image, Images, LayerkitError, Registry, System, version } = layerkit;
 export default layerkit;

@@ -44,6 +44,7 @@ fn header(sources: &Path) -> Result<String, Box<dyn Error>> {
         "engine",
         "options",
         "registry_options",
+        "build_options",
         "event",
         "cancel_token",
         "task",
@@ -51,6 +52,7 @@ fn header(sources: &Path) -> Result<String, Box<dyn Error>> {
         "images",
         "image_list",
         "image",
+        "builder",
         "registry",
         "system",
     ] {

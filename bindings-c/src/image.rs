@@ -26,6 +26,7 @@ pub struct layerkit_image {
     created: CString,
     platform: CString,
     tags: Vec<CString>,
+    built: Option<CString>,
 }
 
 impl layerkit_image {
@@ -36,9 +37,16 @@ impl layerkit_image {
             created: c_string(&summary.created),
             platform: c_string(&summary.platform),
             tags: summary.tags.iter().map(|tag| c_string(tag)).collect(),
+            built: None,
             engine,
             summary,
         }
+    }
+
+    /// The same, as what a build made: `built` is its report as JSON.
+    pub fn with_build(mut self, built: &str) -> Self {
+        self.built = Some(c_string(built));
+        self
     }
 
     pub fn summary(&self) -> &ImageSummary {
@@ -74,6 +82,14 @@ pub unsafe extern "C" fn layerkit_image_tags_count(image: *const layerkit_image)
 pub unsafe extern "C" fn layerkit_image_tags_at(image: *const layerkit_image, index: usize) -> *const c_char {
     // SAFETY: NULL or an image that the caller has.
     borrowed(unsafe { image.as_ref() }.and_then(|image| image.tags.get(index)).map(|tag| &**tag))
+}
+
+/// Of an image that a build returned, what it made: a JSON object with `id`, `tags`, `digest` (of the manifest, or of the index of
+/// several platforms) and `images`, an object with `platform`, `id` and `digest` for each platform. NULL for other images.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn layerkit_image_built(image: *const layerkit_image) -> *const c_char {
+    // SAFETY: NULL or an image that the caller has.
+    borrowed(unsafe { image.as_ref() }.and_then(|image| image.built.as_deref()))
 }
 
 /// Bytes of its layers once unpacked; their stored size as long as the other is not known.

@@ -2,19 +2,20 @@
 
 use std::ffi::c_char;
 
-use layerkit::{BuildInputs, Engine, Result};
+use layerkit::{BuildResult, Engine, Result};
 
 use crate::arguments::{text, texts};
+use crate::build_options::{core_inputs, layerkit_build_options};
 use crate::engine::{core_engine, layerkit_engine};
 use crate::error::layerkit_error;
 use crate::image::layerkit_image;
 use crate::image_list::layerkit_image_list;
 use crate::object::core_options;
 use crate::options::{
-    layerkit_build_options, layerkit_import_options, layerkit_list_options, layerkit_load_options,
-    layerkit_prune_options, layerkit_remove_options, layerkit_save_options,
+    layerkit_import_options, layerkit_list_options, layerkit_load_options, layerkit_prune_options,
+    layerkit_remove_options, layerkit_save_options,
 };
-use crate::outcome::{done, give_json, give_object};
+use crate::outcome::{done, give_json, give_object, json};
 use crate::registry_options::{layerkit_pull_options, layerkit_push_options, layerkit_search_options};
 use crate::stream::{core_source, core_target, layerkit_source, layerkit_target};
 use crate::task::{core_task, layerkit_task};
@@ -22,6 +23,11 @@ use crate::task::{core_task, layerkit_task};
 fn look_up(engine: Engine, image: &str) -> Result<layerkit_image> {
     let summary = engine.images_get(image)?;
     Ok(layerkit_image::new(engine, summary))
+}
+
+/// The image that a build made.
+pub fn look_up_built(engine: Engine, built: &BuildResult) -> Result<layerkit_image> {
+    Ok(look_up(engine, &built.id)?.with_build(&json(built)?))
 }
 
 /// The images, newest first. `options` may be NULL. Free `*out` with `layerkit_image_list_free`.
@@ -162,10 +168,9 @@ pub unsafe extern "C" fn layerkit_images_build(
     // SAFETY: pointers are NULL or as documented.
     unsafe {
         give_object(out, || {
-            let engine = core_engine(engine)?;
-            let built =
-                engine.images_build(&core_options(options)?, BuildInputs::default(), &core_task(task)?)?;
-            look_up(engine, &built.id)
+            let (engine, inputs) = (core_engine(engine)?, core_inputs(options)?);
+            let built = engine.images_build(&core_options(options)?, inputs, &core_task(task)?)?;
+            look_up_built(engine, &built)
         })
     }
 }

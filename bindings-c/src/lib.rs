@@ -1,7 +1,8 @@
 //! The C interface of layerkit: translates arguments, calls the engine, translates what comes back. It decides nothing.
 //!
 //! One file for each noun of the interface, and what they share: `arguments` (pointers in), `outcome` (results and errors
-//! out), `options` and `registry_options` (the option structs), `object` (what those become), `fields`. Types bear their C
+//! out), `options`, `build_options` and `registry_options` (the option
+//! structs), `object` (what those become), `fields`. Types bear their C
 //! names. include/layerkit.h is generated from these sources, whose comments are the documentation for C: what is public here
 //! is said in C's words.
 #![allow(non_camel_case_types)]
@@ -10,6 +11,8 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod arguments;
+mod build_options;
+mod builder;
 mod cancel_token;
 mod engine;
 mod error;

@@ -48,11 +48,11 @@ impl Object {
     }
 
     /// The name of a field in C.
-    fn name(&self, key: &str) -> String {
+    pub fn name(&self, key: &str) -> String {
         format!("{}{key}", self.place)
     }
 
-    fn set(&mut self, key: &str, value: impl Into<Value>) {
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.fields.insert(key.to_owned(), value.into());
     }
 
@@ -182,5 +182,59 @@ impl Object {
                 }
             })
         }
+    }
+
+    /// An array of structs as a list of objects, which `fill` fills.
+    ///
+    /// # Safety
+    /// `items` is NULL or an array of `count` elements.
+    pub unsafe fn list<T>(
+        &mut self,
+        key: &str,
+        items: *const T,
+        count: usize,
+        fill: impl Fn(&T, &mut Object) -> Result<()>,
+    ) -> Result<()> {
+        // SAFETY: the caller's promise is the same.
+        let objects = unsafe { self.objects(key, items, count, fill) }?;
+        self.set(key, objects.into_iter().map(|(_, object)| Value::Object(object)).collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// An array of structs as objects by the key that `fill` returns; of a key that comes twice, the last counts.
+    ///
+    /// # Safety
+    /// As for [`Object::list`].
+    pub unsafe fn keyed<'a, T: 'a>(
+        &mut self,
+        key: &str,
+        items: *const T,
+        count: usize,
+        fill: impl Fn(&T, &mut Object) -> Result<&'a str>,
+    ) -> Result<()> {
+        // SAFETY: the caller's promise is the same.
+        let objects = unsafe { self.objects(key, items, count, fill) }?;
+        let fields = objects.into_iter().map(|(key, object)| (key.to_owned(), Value::Object(object)));
+        self.set(key, fields.collect::<Map<_, _>>());
+        Ok(())
+    }
+
+    /// # Safety
+    /// As for [`Object::list`].
+    unsafe fn objects<T, K>(
+        &self,
+        key: &str,
+        items: *const T,
+        count: usize,
+        fill: impl Fn(&T, &mut Object) -> Result<K>,
+    ) -> Result<Vec<(K, Map<String, Value>)>> {
+        let name = self.name(key);
+        // SAFETY: as the caller promises.
+        let items = unsafe { array(&name, items, count) }?;
+        let filled = items.iter().map(|item| {
+            let mut object = Object::new(format!("{name}->"));
+            Ok((fill(item, &mut object)?, object.fields))
+        });
+        filled.collect()
     }
 }

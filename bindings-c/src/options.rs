@@ -162,44 +162,6 @@ pub struct layerkit_prune_options {
     pub filters_count: usize,
 }
 
-/// How to build an image.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct layerkit_build_options {
-    /// `sizeof(layerkit_build_options)`: set by `LAYERKIT_BUILD_OPTIONS_INIT`.
-    pub size: usize,
-    /// The context: the directory that `COPY` and `ADD` read. Never NULL.
-    pub path: *const c_char,
-    /// The Dockerfile: a path, relative to the context unless absolute. NULL: `Dockerfile` in the context.
-    pub dockerfile: *const c_char,
-    /// Names of the image, `repository[:tag]`.
-    pub tags: *const *const c_char,
-    /// How many `tags` there are.
-    pub tags_count: usize,
-    /// Values of `ARG`s.
-    pub buildargs: *const layerkit_pair,
-    /// How many `buildargs` there are.
-    pub buildargs_count: usize,
-    /// The stage to build: its name, or its number from 0. NULL: the last.
-    pub target: *const c_char,
-    /// Labels added to the image.
-    pub labels: *const layerkit_pair,
-    /// How many `labels` there are.
-    pub labels_count: usize,
-    /// Non-zero: take no step from the cache.
-    pub no_cache: u8,
-    /// The network of `RUN` steps: `host` or `none`; NULL: `host`.
-    pub network: *const c_char,
-    /// `os/architecture[/variant]`, or NULL for the host's.
-    pub platform: *const c_char,
-    /// How new layers are compressed: `gzip`, `zstd` or `none`; NULL: `gzip`.
-    pub compression: *const c_char,
-    /// Non-zero: `source_date_epoch` is set. Otherwise `SOURCE_DATE_EPOCH` of the environment counts, or else the clock.
-    pub has_source_date_epoch: u8,
-    /// Seconds since 1970 for everything new in the image.
-    pub source_date_epoch: i64,
-}
-
 /// How to unpack an image.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -237,8 +199,6 @@ unsafe impl Versioned for layerkit_save_options {}
 unsafe impl Versioned for layerkit_remove_options {}
 // SAFETY: as above.
 unsafe impl Versioned for layerkit_prune_options {}
-// SAFETY: as above.
-unsafe impl Versioned for layerkit_build_options {}
 // SAFETY: as above.
 unsafe impl Versioned for layerkit_unpack_options {}
 // SAFETY: as above.
@@ -337,25 +297,6 @@ impl Options for layerkit_prune_options {
         object.flag("dry_run", self.dry_run);
         // SAFETY: as the caller promises.
         unsafe { object.lists("filters", self.filters, self.filters_count) }
-    }
-}
-
-impl Options for layerkit_build_options {
-    unsafe fn describe(&self, object: &mut Object) -> Result<()> {
-        object.flag("no_cache", self.no_cache);
-        object.number_with("source_date_epoch", self.has_source_date_epoch, self.source_date_epoch);
-        // SAFETY: as the caller promises.
-        unsafe {
-            object.text("path", self.path)?;
-            object.text("dockerfile", self.dockerfile)?;
-            object.texts("tags", self.tags, self.tags_count)?;
-            object.map("buildargs", self.buildargs, self.buildargs_count)?;
-            object.text("target", self.target)?;
-            object.map("labels", self.labels, self.labels_count)?;
-            object.text("network", self.network)?;
-            object.text("platform", self.platform)?;
-            object.text("compression", self.compression)
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 // The way in: a store and the nouns that work on it.
 
 const { NativeEngine } = require('../native.js');
+const { Builder } = require('./builder.js');
 const { invalidArgument } = require('./errors.js');
 const { Images } = require('./images.js');
 const { encode, run } = require('./operation.js');
@@ -35,6 +36,10 @@ class Engine {
     const native = new NativeEngine();
     const request = encode({ root: toPath(root), registry: withPaths(registry), ...options });
     return new Engine(OPENING, native, await run((listener) => native.open(request, listener)));
+  }
+
+  build(base, { name, platform } = {}) {
+    return new Builder(this.images).step('FROM', name === undefined ? base : `${base} AS ${name}`, { platform });
   }
 
   async close() {

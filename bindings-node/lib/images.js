@@ -1,6 +1,7 @@
 'use strict';
 // The images of an engine.
 
+const { toRequest } = require('./build.js');
 const { withAuth } = require('./credentials.js');
 const { Image } = require('./image.js');
 const { camel } = require('./names.js');
@@ -39,15 +40,15 @@ class Images {
   }
 
   async import(source, options = {}) {
-    const { from, stream } = openSource(source);
+    const { from, streams } = openSource(source);
     const begin = (listener, events) => this.#native.imagesImport(from, encode(own(options)), events, listener);
-    return this.get(await run(begin, options, stream));
+    return this.get(await run(begin, options, ...streams));
   }
 
   async load(source, options = {}) {
-    const { from, stream } = openSource(source);
+    const { from, streams } = openSource(source);
     const begin = (listener, events) => this.#native.imagesLoad(from, encode(own(options)), events, listener);
-    const loaded = await run(begin, options, stream);
+    const loaded = await run(begin, options, ...streams);
     return Promise.all(loaded.map(({ id }) => this.get(id)));
   }
 
@@ -70,10 +71,10 @@ class Images {
   }
 
   async save(images, target, options = {}) {
-    const { path, stream } = openTarget(target);
+    const { path, streams } = openTarget(target);
     const names = [images].flat().map(reference);
     const begin = (listener, events) => this.#native.imagesSave(names, path, encode(own(options)), events, listener);
-    await run(begin, options, stream);
+    await run(begin, options, ...streams);
   }
 
   async remove(image, options = {}) {
@@ -87,11 +88,11 @@ class Images {
   }
 
   async build(options = {}) {
-    const { path, dockerfile, tag, tags = [], ...others } = own(options);
-    const request = { path: toPath(path), dockerfile: toPath(dockerfile), tags: [tag ?? [], tags].flat(), ...others };
-    const begin = (listener, events) => this.#native.imagesBuild(encode(request), events, listener);
-    const { id } = await run(begin, options);
-    return this.get(id);
+    const { request, context, dockerfile, output, streamed, streams } = toRequest(own(options));
+    const begin = (listener, events) =>
+      this.#native.imagesBuild(context, dockerfile, output, streamed, encode(request), events, listener);
+    const built = await run(begin, options, ...streams);
+    return Object.assign(await this.get(built.id), { built: camel(built) });
   }
 }
 

@@ -2,7 +2,10 @@
 // The one place where camelCase becomes snake_case and back.
 
 /** Properties whose own keys belong to the user, or to a specification, and stay as they are. */
-const MAPS = new Set(['labels', 'buildargs', 'filters', 'manifest', 'users']);
+const MAPS = new Set([
+  ...['labels', 'buildargs', 'filters', 'manifest', 'users'],
+  ...['files', 'contexts', 'secrets', 'ssh', 'auths', 'flags', 'args'],
+]);
 
 // An underscore of the user's is doubled, which makes the two inverse: `no_cache` is an unknown option, not `noCache`.
 const snakeName = (name) => name.replace(/_|[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

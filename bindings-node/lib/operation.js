@@ -32,8 +32,15 @@ function check({ signal, onProgress }) {
   }
 }
 
+/** What the stream of this number knows of its operation. */
+const answers = (operation, number) => ({
+  give: (chunk) => operation.give(number, chunk),
+  taken: () => operation.taken(number),
+  broken: () => operation.broken(number),
+});
+
 /** Starts an operation and resolves with its last message: `kind` (`done` or `failed`), `payload`, and what was thrown. */
-function perform(begin, { signal, onProgress }, stream) {
+function perform(begin, { signal, onProgress }, streams) {
   return new Promise((resolve) => {
     let operation;
     let thrown;
@@ -49,10 +56,10 @@ function perform(begin, { signal, onProgress }, stream) {
       }
     };
     // Called on this thread, in the order of what happened. Must not throw; what it returns counts for an event only.
-    const listener = (kind, payload) => {
+    const listener = (kind, payload, number) => {
       if (kind === 'event') return tell(payload);
       if (kind === 'read' || kind === 'write') {
-        stream[kind](payload);
+        streams[number][kind](payload);
       } else {
         signal?.removeEventListener('abort', cancel);
         resolve({ kind, payload, thrown });
@@ -68,30 +75,30 @@ function perform(begin, { signal, onProgress }, stream) {
       throw invalidArgument(wrongArgument(error.message));
     }
     signal?.addEventListener('abort', cancel, { once: true });
-    stream?.start(operation);
+    streams.forEach((stream, number) => stream.start(answers(operation, number)));
   });
 }
 
 /**
  * Calls `begin(listener, events)`, which starts an operation on a thread of its own, and settles with its answer.
- * `stream` is the Source or Target of streams.js whose bytes the operation moves, if it moves any.
+ * `streams` are the Sources and Targets of streams.js whose bytes the operation moves, in its order.
  */
-async function run(begin, options = {}, stream = undefined) {
+async function run(begin, options = {}, ...streams) {
   try {
     check(checked(options));
-    const { kind, payload, thrown } = await perform(begin, options, stream);
+    const { kind, payload, thrown } = await perform(begin, options, streams);
     // Errors are made here and not in the listener, where the stack would not lead to the caller.
     if (kind === 'failed') {
       throw fromNative(payload, {
-        callback: thrown ?? stream?.failure,
+        callback: thrown ?? streams.find((stream) => stream.failure)?.failure,
         cancelled: options.signal?.aborted ? { cause: options.signal.reason } : undefined,
       });
     }
-    await stream?.finish();
+    for (const stream of streams) await stream.finish();
     if (thrown) throw new LayerkitError('callback', 'done, but the progress callback failed', thrown);
     return JSON.parse(payload);
   } catch (error) {
-    stream?.abandon(error);
+    for (const stream of streams) stream.abandon(error);
     throw error;
   }
 }

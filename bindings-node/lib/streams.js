@@ -112,18 +112,18 @@ class Target {
   }
 }
 
-/** What the native side reads from (`from`: a path, bytes, or nothing for a stream), and that stream. */
+/** What the native side reads from (`from`: a path, bytes, or nothing for a stream), and that stream as a list of one. */
 function openSource(source) {
   const from = toPath(source);
-  if (typeof from === 'string' || from instanceof Uint8Array) return { from };
-  if (from instanceof ArrayBuffer) return { from: new Uint8Array(from) };
-  return { stream: new Source(from) };
+  if (typeof from === 'string' || from instanceof Uint8Array) return { from, streams: [] };
+  if (from instanceof ArrayBuffer) return { from: new Uint8Array(from), streams: [] };
+  return { streams: [new Source(from)] };
 }
 
-/** What the native side writes to (`path`, or nothing for a stream), and that stream. */
+/** What the native side writes to (`path`, or nothing for a stream), and that stream as a list of one. */
 function openTarget(target) {
   const path = toPath(target);
-  return typeof path === 'string' ? { path } : { stream: new Target(path) };
+  return typeof path === 'string' ? { path, streams: [] } : { streams: [new Target(path)] };
 }
 
 module.exports = { openSource, openTarget, toPath };

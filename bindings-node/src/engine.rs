@@ -28,12 +28,17 @@ pub fn parse<T: DeserializeOwned>(options: &str) -> Result<T> {
         .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("options: {error}")))
 }
 
-/// Makes a source of what JavaScript gave, bytes copied: their memory is JavaScript's to reuse.
-fn source(from: Origin<'_>) -> impl FnOnce(&mut Call) -> Source + Send + 'static {
-    let from = from.map(|from| match from {
+/// A path or bytes, copied: their memory is JavaScript's to reuse.
+fn given(from: Origin<'_>) -> Option<Source> {
+    from.map(|from| match from {
         Either::A(path) => Source::Path(PathBuf::from(path)),
         Either::B(bytes) => Source::Stream(Box::new(std::io::Cursor::new(bytes.to_vec()))),
-    });
+    })
+}
+
+/// Makes a source of what JavaScript gave.
+fn source(from: Origin<'_>) -> impl FnOnce(&mut Call) -> Source + Send + 'static {
+    let from = given(from);
     |call| from.unwrap_or_else(|| Source::Stream(Box::new(Reader::new(call.conversation()))))
 }
 
@@ -177,17 +182,34 @@ impl NativeEngine {
         })
     }
 
-    /// Builds a Dockerfile.
+    #[allow(clippy::too_many_arguments)] // napi knows no struct of borrowed bytes
+    /// Builds a Dockerfile. Of its streams, `streamed` are the operation's, in the order `context`, `dockerfile`, `output`.
     #[napi(catch_unwind)]
     pub fn images_build(
         &self,
         env: Env,
+        context: Origin<'_>,
+        dockerfile: Origin<'_>,
+        output: Option<String>,
+        streamed: Vec<String>,
         options: String,
         events: bool,
         listener: Listener<'_>,
     ) -> napi::Result<Operation> {
-        self.run(env, listener, events, move |engine, call| {
-            engine.images_build(&parse(&options)?, BuildInputs::default(), &call.task())
+        let (context, dockerfile) = (given(context), given(dockerfile));
+        self.run(env, listener, events, move |engine, mut call| {
+            let mut stream =
+                |name: &str| streamed.iter().any(|streamed| streamed == name).then(|| call.conversation());
+            let reader = |conversation| Source::Stream(Box::new(Reader::new(conversation)));
+            let context = context.or_else(|| stream("context").map(reader));
+            let dockerfile = dockerfile.or_else(|| stream("dockerfile").map(reader));
+            let writer = stream("output").map(Writer::new);
+            let streamed = writer.clone().map(|writer| Target::Stream(Box::new(writer)));
+            let output = output.map(|path| Target::Path(path.into())).or(streamed);
+            let inputs = BuildInputs { context, dockerfile, output };
+            let built = engine.images_build(&parse(&options)?, inputs, &call.task())?;
+            writer.map_or(Ok(()), |writer| writer.finish())?;
+            Ok(built)
         })
     }
 

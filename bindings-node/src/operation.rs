@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -23,8 +24,13 @@ type Kind = &'static str;
 /// What a message carries.
 type Payload = Either<String, Buffer>;
 /// JavaScript's end of the port. What it returns counts for an `event` only: whether to go on.
-pub type Listener<'a> = Function<'a, FnArgs<(Kind, Option<Payload>)>, bool>;
-type Port = ThreadsafeFunction<Message, bool, FnArgs<(Kind, Option<Payload>)>, Status, false>;
+pub type Listener<'a> = Function<'a, Arguments, bool>;
+/// What a message is, what it carries, and the number of the stream that it is of, if it is of one.
+type Arguments = FnArgs<(Kind, Option<Payload>, u32)>;
+type Port = ThreadsafeFunction<Message, bool, Arguments, Status, false>;
+
+/// How many streams an operation may have: the context, the Dockerfile and the output of a build.
+const STREAMS: usize = 3;
 
 /// How often a thread that waits for JavaScript looks whether it was cancelled meanwhile.
 const SLICE: Duration = Duration::from_millis(10);
@@ -34,6 +40,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 struct Message {
     kind: Kind,
     payload: Option<Payload>,
+    stream: u32,
 }
 
 /// What JavaScript answers to `read` and `write`.
@@ -51,7 +58,8 @@ pub enum Answer {
 /// What a running operation holds; gone when it ends, whoever still knows the [`Operation`].
 struct Running {
     token: CancelToken,
-    answers: Sender<Answer>,
+    /// One for each stream.
+    answers: Vec<Sender<Answer>>,
     /// Disconnects when the thread is done.
     ended: Option<Receiver<()>>,
 }
@@ -78,26 +86,28 @@ impl Operation {
 
     /// Answers `read`: with a chunk, or with nothing at the end of the stream.
     #[napi(catch_unwind)]
-    pub fn give(&self, chunk: Option<&[u8]>) {
-        self.answer(chunk.map_or(Answer::End, |bytes| Answer::Chunk(bytes.to_vec())));
+    pub fn give(&self, stream: u32, chunk: Option<&[u8]>) {
+        self.answer(stream, chunk.map_or(Answer::End, |bytes| Answer::Chunk(bytes.to_vec())));
     }
 
     /// Answers `write`: the stream takes another chunk.
     #[napi(catch_unwind)]
-    pub fn taken(&self) {
-        self.answer(Answer::Taken);
+    pub fn taken(&self, stream: u32) {
+        self.answer(stream, Answer::Taken);
     }
 
     /// Answers either of them: the stream failed. The operation then fails with `callback`.
     #[napi(catch_unwind)]
-    pub fn broken(&self) {
-        self.answer(Answer::Broken);
+    pub fn broken(&self, stream: u32) {
+        self.answer(stream, Answer::Broken);
     }
 
-    fn answer(&self, answer: Answer) {
-        if let Some(running) = lock(&self.0).as_ref() {
+    fn answer(&self, stream: u32, answer: Answer) {
+        if let Some(running) = lock(&self.0).as_ref()
+            && let Some(answers) = running.answers.get(stream as usize)
+        {
             // Nobody receives it when the operation has just ended.
-            let _ = running.answers.send(answer);
+            let _ = answers.send(answer);
         }
     }
 }
@@ -106,7 +116,8 @@ impl Operation {
 pub struct Call {
     port: Arc<Port>,
     token: CancelToken,
-    answers: Option<Receiver<Answer>>,
+    /// Of the streams that nobody has yet.
+    answers: VecDeque<Receiver<Answer>>,
     events: bool,
 }
 
@@ -121,12 +132,13 @@ impl Call {
         task.on_event(move |event| notify(&port, &token, event))
     }
 
-    /// The stream of this operation. It has one: a second call gives one that ends at once.
+    /// The next stream of this operation, in the order in which JavaScript has them. Behind the last, one that ends at once.
     pub fn conversation(&mut self) -> Conversation {
         Conversation {
             port: Arc::clone(&self.port),
             token: self.token.clone(),
-            answers: self.answers.take().unwrap_or_else(|| mpsc::channel().1),
+            stream: (STREAMS - self.answers.len()) as u32,
+            answers: self.answers.pop_front().unwrap_or_else(|| mpsc::channel().1),
         }
     }
 }
@@ -135,18 +147,19 @@ impl Call {
 pub struct Conversation {
     port: Arc<Port>,
     token: CancelToken,
+    stream: u32,
     answers: Receiver<Answer>,
 }
 
 impl Conversation {
     /// Asks for a chunk.
     pub fn ask(&self) {
-        send(&self.port, "read", None);
+        send(&self.port, "read", None, self.stream);
     }
 
     /// Hands a chunk over.
     pub fn write(&self, chunk: Vec<u8>) {
-        send(&self.port, "write", Some(Either::B(chunk.into())));
+        send(&self.port, "write", Some(Either::B(chunk.into())), self.stream);
     }
 
     /// Waits for the next answer.
@@ -158,9 +171,9 @@ impl Conversation {
     }
 }
 
-fn send(port: &Port, kind: Kind, payload: Option<Payload>) {
+fn send(port: &Port, kind: Kind, payload: Option<Payload>, stream: u32) {
     // A port refuses only when its environment is ending, and then the operation is being cancelled.
-    port.call(Message { kind, payload }, ThreadsafeFunctionCallMode::NonBlocking);
+    port.call(Message { kind, payload, stream }, ThreadsafeFunctionCallMode::NonBlocking);
 }
 
 /// Waits for JavaScript or for the cancel, whichever is first. Node drops queued calls without a word when an environment
@@ -183,7 +196,7 @@ fn notify(port: &Port, token: &CancelToken, event: &Event) -> Result<()> {
     let payload = Some(Either::A(json(event)?));
     let (sender, receiver) = mpsc::channel();
     port.call_with_return_value(
-        Message { kind: "event", payload },
+        Message { kind: "event", payload, stream: 0 },
         ThreadsafeFunctionCallMode::NonBlocking,
         move |go_on, _| {
             let _ = sender.send(go_on.unwrap_or(false));
@@ -209,10 +222,10 @@ pub fn start<T: Serialize>(
     events: bool,
     body: impl FnOnce(Call) -> Result<T> + Send + 'static,
 ) -> napi::Result<Operation> {
-    let port: Port = listener
-        .build_threadsafe_function::<Message>()
-        .callee_handled::<false>()
-        .build_callback(|context| Ok(FnArgs::from((context.value.kind, context.value.payload))))?;
+    let port: Port =
+        listener.build_threadsafe_function::<Message>().callee_handled::<false>().build_callback(
+            |context| Ok(FnArgs::from((context.value.kind, context.value.payload, context.value.stream))),
+        )?;
     let (port, slot) = (Arc::new(port), Arc::new(Slot::default()));
     remember(env, &slot)?;
     if let Err(error) = launch(Arc::clone(&port), &slot, events, body) {
@@ -228,13 +241,13 @@ fn launch<T: Serialize>(
     body: impl FnOnce(Call) -> Result<T> + Send + 'static,
 ) -> Result<()> {
     let token = CancelToken::new()?;
-    let (answers, receiver) = mpsc::channel();
+    let (answers, receivers): (Vec<_>, _) = (0..STREAMS).map(|_| mpsc::channel()).unzip();
     let (ending, ended) = mpsc::channel();
     *lock(slot) = Some(Running { token: token.clone(), answers, ended: Some(ended) });
     let mine = Arc::clone(slot);
     let thread = std::thread::Builder::new().name("layerkit".into()).spawn(move || {
         let _ending: Sender<()> = ending;
-        let call = Call { port: Arc::clone(&port), token, answers: Some(receiver), events };
+        let call = Call { port: Arc::clone(&port), token, answers: receivers, events };
         let outcome =
             catch_unwind(AssertUnwindSafe(|| body(call))).unwrap_or_else(|panic| Err(panicked(&*panic)));
         // The descriptor of the token goes before the caller hears of the end, not when the collector finds the operation.
@@ -259,7 +272,7 @@ fn report<T: Serialize>(port: &Port, outcome: &Result<T>) {
         Ok(Err(error)) => ("failed", describe(&error)),
         Err(error) => ("failed", describe(error)),
     };
-    send(port, kind, Some(Either::A(payload)));
+    send(port, kind, Some(Either::A(payload)), 0);
 }
 
 /// An error as the object layer reads it: `code`, `message` and `fields`.

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const DECLARATIONS = read('../index.d.ts');
-const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options', 'registry/options']
+const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options', 'dockerfile/steps', 'registry/options']
   .map((name) => read(`../../core/src/${name}.rs`))
   .join('\n');
 
@@ -31,12 +31,12 @@ const REGISTRY_OPTIONS = [
 ];
 const REGISTRY_REPORTS = ['PushedImage', 'SearchResult', 'LoginReport', 'LogoutReport', 'PingReport', 'ManifestReport', 'CopyReport'];
 
-for (const name of [...OPTIONS, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS]) {
+for (const name of [...OPTIONS, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'BuildResult', 'BuildStep']) {
   test(`${name} has the core's keys`, () => assert.deepEqual(declared(name), core(name)));
 }
 
-test('BuildOptions has the keys of the core, and tag', () => {
-  assert.deepEqual(declared('BuildOptions'), [...core('BuildOptions'), 'tag'].sort());
+test('BuildOptions has the keys of the core, tag, and the streams', () => {
+  assert.deepEqual(declared('BuildOptions'), [...core('BuildOptions'), 'context', 'output', 'tag'].sort());
 });
 
 test('LoginOptions has the keys of the core, and registry', () => {
@@ -47,8 +47,8 @@ test('PruneReport adds its own to those of RemoveReport', () => {
   assert.deepEqual([...declared('PruneReport'), ...declared('RemoveReport')].sort(), core('PruneReport'));
 });
 
-test('Image has the keys of the summary, and shortId', () => {
-  assert.deepEqual(declared('Image'), [...core('ImageSummary'), 'shortId'].sort());
+test('Image has the keys of the summary, shortId and built', () => {
+  assert.deepEqual(declared('Image'), [...core('ImageSummary'), 'built', 'shortId'].sort());
 });
 
 test('every event of the core is declared with its fields', () => {

@@ -18,6 +18,19 @@ await engine.images.save([base, 'other:1', ...loaded], createWriteStream('out.ta
 await base.save(process.stdout);
 await base.unpack('rootfs', { replace: true });
 
+const committed: Image = await engine
+  .build('base', { name: 'one' })
+  .copy('a', '/b', { chown: '1', exclude: ['*.o'] })
+  .run(['make'], { mounts: ['type=tmpfs,target=/t', { type: 'cache', target: '/c', readonly: true }] })
+  .env({ A: '1' })
+  .healthcheck(null)
+  .commit('app', {
+    files: { a: 'x', b: new Uint8Array(1), c: { content: 'x', mode: 0o755 } },
+    secrets: { s: { env: 'S' } },
+    outputs: [{ type: 'tar' }],
+    output: process.stdout,
+  });
+const index: string | undefined = committed.built?.digest;
 const built: Image = await engine.images.build({ path: '.', tag: 'app', buildargs: { A: '1' }, noCache: true });
 const id: string = built.shortId + built.tags.join();
 const [entry] = await built.history();
@@ -75,8 +88,6 @@ try {
 
 // @ts-expect-error an option that does not exist
 await engine.images.build({ path: '.', nocache: true });
-// @ts-expect-error a build needs a context
-await engine.images.build({ tag: 'app' });
 // @ts-expect-error no such format
 await base.save('x.tar', { format: 'tar' });
 // @ts-expect-error an image pushes all its names

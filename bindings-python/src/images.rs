@@ -109,24 +109,28 @@ pub fn images_prune<'py>(
     convert::report(py, &operation.run(py, move |task| engine.images_prune(&options, task))?)
 }
 
-/// Builds a Dockerfile. The paths are apart from the options because they need not be UTF-8.
+/// Builds a Dockerfile. The paths are apart from the options because they need not be UTF-8; the streams are the context, the
+/// Dockerfile and the output, each as far as there is one.
 #[pyfunction]
 pub fn images_build<'py>(
     py: Python<'py>,
     engine: &Bound<'py, Engine>,
-    path: PathBuf,
-    dockerfile: Option<PathBuf>,
+    paths: (Option<PathBuf>, Option<PathBuf>),
+    streams: (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>),
     options: &Bound<'py, PyDict>,
     on_event: Option<Bound<'py, PyAny>>,
     cancel: Option<&Bound<'py, CancelToken>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let operation = Operation::new(py, on_event, cancel)?;
     let (engine, mut options) = (engine.get().core(), convert::options::<BuildOptions>(options)?);
-    (options.path, options.dockerfile) = (path, dockerfile);
-    convert::report(
-        py,
-        &operation.run(py, move |task| engine.images_build(&options, BuildInputs::default(), task))?,
-    )
+    (options.path, options.dockerfile) = (paths.0.unwrap_or_default(), paths.1);
+    let (context, dockerfile, output) = streams;
+    let inputs = BuildInputs {
+        context: context.map(|context| stream::source(&context, &operation)).transpose()?,
+        dockerfile: dockerfile.map(|dockerfile| stream::source(&dockerfile, &operation)).transpose()?,
+        output: output.map(|output| stream::target(&output, &operation)).transpose()?,
+    };
+    convert::report(py, &operation.run(py, move |task| engine.images_build(&options, inputs, task))?)
 }
 
 /// Pulls an image, or every tag of a repository.

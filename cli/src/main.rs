@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod prompt;
 mod render;
+mod stdin;
 mod terminal;
 mod told;
 mod verbs;

@@ -11,6 +11,11 @@ pub fn text(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes text to standard error, at once.
+pub fn aside(text: &str) -> io::Result<()> {
+    io::stderr().lock().write_all(text.as_bytes())
+}
+
 /// Writes a line.
 pub fn line(line: impl Display) -> io::Result<()> {
     text(&format!("{line}\n"))

@@ -89,6 +89,7 @@ fn doing(operation: &str) -> &'static str {
         "load" => "Loading layer",
         "save" => "Saving layer",
         "unpack" => "Unpacking",
+        "export" => "Exporting",
         _ => "Working",
     }
 }

@@ -175,13 +175,11 @@ fn what_cannot_be_done_is_refused_and_never_ignored() {
     let bench = Bench::new();
     bench.context("FROM scratch\nCOPY file /\n");
     for (words, code, complaint) in [
-        (&["build", "-"][..], 1, "building from standard input is not supported yet"),
-        (&["build", "https://example.com/x.git"], 1, "building from a URL is not supported yet"),
-        (&["import", "http://example.com/x.tar"], 1, "importing from a URL is not supported yet"),
+        (&["import", "http://example.com/x.tar"][..], 1, "importing from a URL is not supported yet"),
         (&["build", "--rm=false", "context"], 125, "keeping intermediate containers is not supported"),
         (&["build", "--network=bridge", "context"], 125, "only host and none are supported"),
-        (&["build", "--squash", "context"], 125, "unknown flag: --squash"),
-        (&["build", "--progress=tty", "context"], 125, "it must be auto or plain"),
+        (&["build", "--cgroup-parent=x", "context"], 125, "unknown flag: --cgroup-parent"),
+        (&["build", "--progress=tty", "context"], 125, "it must be auto, plain or quiet"),
         (&["images", "-f", "x"], 125, "bad format of filter (expected name=value)"),
         (&["images", "-f", "x=y"], 1, "Invalid filter 'x'"),
         (&["build", "context/nowhere"], 1, "unable to prepare context: path \"context/nowhere\" not found"),
@@ -192,6 +190,34 @@ fn what_cannot_be_done_is_refused_and_never_ignored() {
     ] {
         bench.refuses(words, code, complaint);
     }
+}
+
+#[test]
+fn what_a_build_is_asked_is_refused_in_dockers_words_before_it_begins() {
+    let bench = Bench::new();
+    bench.context("FROM scratch\nCOPY file /\n");
+    let size = "flag: invalid size: '64x'";
+    for (flags, code, complaint) in [
+        (&["-m", "64x"][..], 125, "invalid argument \"64x\" for \"-m, --memory\" flag: invalid size: '64x'"),
+        (&["--shm-size=64x"], 125, size),
+        (&["--pids-limit=x"], 125, "strconv.ParseInt: parsing \"x\": invalid syntax"),
+        (&["--ulimit=nofile"], 125, "flag: invalid ulimit argument: nofile"),
+        (&["--secret=src=x"], 1, "Error: secret missing ID\n"),
+        (&["--secret=id=x,y=z"], 1, "Error: unexpected key 'y' in 'y=z'\n"),
+        (&["--ssh=default="], 1, "Error: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set\n"),
+        (&["--build-context=x"], 1, "Error: invalid context value: x, expected key=value\n"),
+        (&["-o", "dest=x,type"], 1, "Error: invalid value type\n"),
+        (&["-o", "dest=x,"], 1, "Error: invalid value \n"),
+        (&["--output=a=b,dest=c"], 1, "Error: unexpected key 'a' in 'a=b'\n"),
+    ] {
+        let words: Vec<_> = ["build"].iter().chain(flags).chain(&["context"]).copied().collect();
+        bench.refuses(&words, code, complaint);
+    }
+    bench.refuses(
+        &["build", "-f", "-", "-"],
+        1,
+        "Error: invalid argument: can't use stdin for both build context and dockerfile\n",
+    );
 }
 
 #[test]

@@ -26,6 +26,34 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// No limits: for what was written here.
+    pub fn none() -> Self {
+        Limits { entries: u64::MAX, layer_size: u64::MAX, ratio: u64::MAX, path_length: usize::MAX }
+    }
+}
+
+/// How commands of builds are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// In namespaces of their own, on an overlay of the image's layers.
+    Overlay,
+    /// On a copy of the image's root, by chroot alone: for where there are neither namespaces nor mounts, as in most CI
+    /// containers. It holds nobody who wants out.
+    Chroot,
+}
+
+impl Isolation {
+    /// Its name in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isolation::Overlay => "overlay",
+            Isolation::Chroot => "chroot",
+        }
+    }
+}
+
 /// How registries are reached. What is left out has Docker's meaning. `Debug` leaves out addresses, which may hold passwords.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -112,6 +140,19 @@ pub fn default_root() -> Result<PathBuf> {
 #[allow(clippy::disallowed_methods)]
 pub fn secret_variable(name: &str) -> Option<Vec<u8>> {
     std::env::var_os(name).map(std::os::unix::ffi::OsStringExt::into_vec)
+}
+
+/// How commands are to be run when nothing is said: `LAYERKIT_ISOLATION`, `overlay` or `chroot`; where that is not set, what works.
+pub fn isolation() -> Result<Option<Isolation>> {
+    match variable("LAYERKIT_ISOLATION").as_deref() {
+        None => Ok(None),
+        Some("overlay") => Ok(Some(Isolation::Overlay)),
+        Some("chroot") => Ok(Some(Isolation::Chroot)),
+        Some(other) => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("LAYERKIT_ISOLATION is neither overlay nor chroot: {other:?}"),
+        )),
+    }
 }
 
 /// Names of the proxy arguments that RUN steps get without an ARG (Dockerfile reference, "Predefined ARGs").

@@ -9,7 +9,7 @@ use crate::archive::{
     self, ImportOptions, LoadOptions, LoadedImage, SaveOptions, Source, Target, UnpackOptions,
 };
 use crate::build::{self, BuildInputs, BuildOptions, BuildResult};
-use crate::config::{self, Limits, RegistryConfig};
+use crate::config::{self, Isolation, Limits, RegistryConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::Reference;
 use crate::registry::{
@@ -34,6 +34,8 @@ pub struct EngineOptions {
     pub limits: Limits,
     /// How registries are reached.
     pub registry: RegistryConfig,
+    /// How the commands of builds are run; `LAYERKIT_ISOLATION`, or else what works here, when nothing is given.
+    pub isolation: Option<Isolation>,
 }
 
 /// A store and the operations on it. Cheap to clone; clones share one store and close together.
@@ -64,7 +66,11 @@ impl Engine {
             Some(root) => root.clone(),
             None => config::default_root()?,
         };
-        let store = Store::open(&root, options.limits.clone())?;
+        let isolation = match options.isolation {
+            Some(isolation) => Some(isolation),
+            None => config::isolation()?,
+        };
+        let store = Store::open(&root, options.limits.clone())?.isolated_by(isolation);
         let root = store.root().to_owned();
         let registry = options.registry.clone();
         Ok(Engine(Arc::new(Inner { root, registry, store: RwLock::new(Some(Arc::new(store))) })))
@@ -289,8 +295,8 @@ impl Engine {
     /// What the engine is and where it works.
     pub fn system_info(&self) -> Result<Info> {
         let store = self.store()?;
-        match build::run_support() {
-            Ok(()) => store.info("overlay", String::new()),
+        match build::run_mode(&store) {
+            Ok(mode) => store.info(mode.isolation.name(), mode.reason),
             Err(error) => store.info("none", error.to_string()),
         }
     }

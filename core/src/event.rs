@@ -36,10 +36,10 @@ pub enum LayerState {
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// A layer is imported, loaded, saved, unpacked, pulled, pushed, copied, or compressed to be pushed. `total` is in bytes and 0 where it cannot be
-    /// known.
+    /// A layer is imported, loaded, saved, unpacked, exported, pulled, pushed, copied, or compressed to be pushed. `total` is in bytes and 0
+    /// where it cannot be known.
     Layer {
-        /// `import`, `load`, `save`, `unpack`, `pull`, `push`, `copy` or `compress`.
+        /// `import`, `load`, `save`, `unpack`, `export`, `pull`, `push`, `copy` or `compress`.
         operation: &'static str,
         /// Digest, DiffID, or the file's name inside an archive while nothing better is known.
         id: String,

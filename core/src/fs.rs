@@ -235,6 +235,11 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
         .context(named("set the mode of", path))
 }
 
+/// The permissions of a file or directory, with setuid, setgid and sticky.
+pub fn mode(found: &std::fs::Metadata) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o7777
+}
+
 /// Bytes of the files at and below a path, links not followed; what vanishes meanwhile counts nothing.
 pub fn tree_size(path: &Path) -> Result<u64> {
     let Some(found) = stat(path)? else { return Ok(0) };

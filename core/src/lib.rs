@@ -32,7 +32,7 @@ pub use build::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
     Secret, Ulimit,
 };
-pub use config::{Limits, RegistryConfig};
+pub use config::{Isolation, Limits, RegistryConfig};
 pub use digest::Digest;
 pub use dockerfile::{
     DockerfileArguments, DockerfileDirectives, DockerfileHeredoc, DockerfileInstruction, DockerfilePair,

@@ -10,6 +10,7 @@
 from . import aio, errors, types
 from ._native import VERSION as __version__
 from ._native import CancelToken
+from .builder import Builder
 from .engine import Engine
 from .errors import (
     AlreadyExists,
@@ -46,6 +47,7 @@ __all__ = [
     "AlreadyExists",
     "AuthConfig",
     "BuildFailed",
+    "Builder",
     "CallbackFailed",
     "CancelToken",
     "Cancelled",

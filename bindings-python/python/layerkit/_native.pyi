@@ -6,6 +6,7 @@ from typing import Any, Final, TypedDict, final
 
 from .testing import ClientIdentity, Request
 from .types import (
+    BuildResult,
     CopyReport,
     Descriptor,
     DiskUsage,
@@ -63,7 +64,7 @@ __all__ = [
 ERROR_CODES: Final[tuple[str, ...]]
 VERSION: Final[str]
 
-class _Built(TypedDict):
+class _Loaded(TypedDict):
     id: str
     tags: list[str]
 
@@ -132,7 +133,7 @@ def images_load(
     options: dict[str, Any],
     on_event: OnEvent | None,
     cancel: CancelToken | None,
-) -> list[_Built]: ...
+) -> list[_Loaded]: ...
 def images_save(
     engine: Engine,
     images: list[str],
@@ -150,12 +151,12 @@ def images_prune(
 ) -> PruneReport: ...
 def images_build(
     engine: Engine,
-    path: str | PathLike[str],
-    dockerfile: str | PathLike[str] | None,
+    paths: tuple[str | PathLike[str] | None, str | PathLike[str] | None],
+    streams: tuple[Any, Any, Any],
     options: dict[str, Any],
     on_event: OnEvent | None,
     cancel: CancelToken | None,
-) -> _Built: ...
+) -> BuildResult: ...
 def images_pull(
     engine: Engine,
     name: str,

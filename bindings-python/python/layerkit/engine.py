@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from . import _arguments, _native
+from .builder import Builder
 from .images import Images
 from .registry import Registry
 from .system import System
@@ -53,6 +54,10 @@ class Engine:
     def system(self) -> System:
         """The store as a whole."""
         return System(self)
+
+    def build(self, base: str, *, name: str | None = None, platform: str | None = None) -> Builder:
+        """Begins a Dockerfile in code: `FROM base [AS name]`. Its `commit` builds it."""
+        return Builder(self.images).step("FROM", f"{base} AS {name}" if name else base, platform=platform)
 
     def close(self) -> None:
         """Closes the store; later calls fail with `InvalidArgument`. Closing twice is fine."""

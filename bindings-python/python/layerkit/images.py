@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from . import _arguments, _native
+from . import _arguments, _build, _native
 from .types import (
     AuthConfig,
+    BuildOptions,
+    BuildResult,
     Compression,
     Filters,
     HistoryEntry,
     ImageSummary,
-    Network,
     OnEvent,
     PruneReport,
     PushedImage,
@@ -26,6 +27,8 @@ from .types import (
 )
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ._native import CancelToken
     from .engine import Engine
 
@@ -35,8 +38,9 @@ __all__ = ["Image", "Images"]
 class Image:
     """One image of a store, as it was when it was looked up; `reload()` looks again."""
 
-    def __init__(self, engine: Engine, summary: ImageSummary) -> None:
+    def __init__(self, engine: Engine, summary: ImageSummary, built: BuildResult | None = None) -> None:
         self._engine = engine
+        self._built = built
         self._summary = summary
         self._attrs: dict[str, Any] | None = None
 
@@ -94,6 +98,11 @@ class Image:
     def summary(self) -> ImageSummary:
         """All that a list tells of an image."""
         return self._summary
+
+    @property
+    def built(self) -> BuildResult | None:
+        """Of an image that a build returned, what it made: of several platforms all images, and the index."""
+        return self._built
 
     @property
     def attrs(self) -> dict[str, Any]:
@@ -292,39 +301,22 @@ class Images:
 
     def build(
         self,
-        path: StrPath,
+        path: StrPath | None = None,
         *,
-        dockerfile: StrPath | None = None,
-        tag: str | Sequence[str] | None = None,
-        buildargs: Mapping[str, str] | None = None,
-        target: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        nocache: bool = False,
-        network_mode: Network | None = None,
-        platform: str | None = None,
-        compression: Compression | None = None,
-        source_date_epoch: int | None = None,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
+        **options: Unpack[BuildOptions],
     ) -> Image:
         """Builds a Dockerfile, really running its RUN steps.
 
-        `path` is the context; `dockerfile` is relative to it (default `Dockerfile`); `tag` one name or several. A step
-        that fails is `BuildFailed`, with `line`, `command`, `exit_code` and `output_tail`.
+        `path` is the context: a directory, or the URL of a git repository or of a tar. The other keywords are
+        docker-py's (`tag`, `dockerfile`, `buildargs`, `fileobj`, …) and more (`files`, `secrets`, `outputs`, …);
+        `layerkit.types.BuildOptions` says what each is. A step that fails is `BuildFailed`, with `line`, `command`,
+        `exit_code` and `output_tail`.
         """
-        options = {
-            "tags": [tag] if isinstance(tag, str) else _arguments.several(tag),
-            "buildargs": None if buildargs is None else dict(buildargs),
-            "target": target,
-            "labels": None if labels is None else dict(labels),
-            "no_cache": nocache,
-            "network": network_mode,
-            "platform": platform,
-            "compression": compression,
-            "source_date_epoch": source_date_epoch,
-        }
         native = self._engine._native
-        return self.get(_native.images_build(native, path, dockerfile, options, on_event, cancel)["id"])
+        built = _build.request(path, options).run(native, on_event, cancel)
+        return Image(self._engine, _native.images_get(native, built["id"]), built)
 
     @overload
     def pull(

@@ -10,7 +10,12 @@ __all__ = [
     "AuthConfig",
     "BinaryReader",
     "BinaryWriter",
+    "BuildOptions",
+    "BuildOutput",
+    "BuildResult",
+    "BuildStep",
     "BuiltEvent",
+    "BuiltImage",
     "Compression",
     "ContainerRemovedEvent",
     "CopyReport",
@@ -27,6 +32,7 @@ __all__ = [
     "LoginReport",
     "LogoutReport",
     "ManifestReport",
+    "MemoryFile",
     "Network",
     "OnEvent",
     "PingReport",
@@ -41,10 +47,12 @@ __all__ = [
     "RetryingEvent",
     "SaveFormat",
     "SearchResult",
+    "Secret",
     "Source",
     "StepCachedEvent",
     "StepDoneEvent",
     "StepLogEvent",
+    "StepMissedEvent",
     "StepRunningEvent",
     "StepStartedEvent",
     "StrPath",
@@ -52,6 +60,7 @@ __all__ = [
     "TaggedEvent",
     "Target",
     "TriggersEvent",
+    "Ulimit",
     "Usage",
     "VerifyReport",
     "WarningEvent",
@@ -137,6 +146,164 @@ class AuthConfig(TypedDict, total=False):
     """Not used, as in docker-py."""
     serveraddress: str | None
     """Not used, as in docker-py: the name says where the image is."""
+
+
+class MemoryFile(TypedDict, total=False):
+    """A file in memory, with more to say than its content."""
+
+    content: str | bytes
+    """Its content."""
+    text: str
+    """Its content, under the core's name for a text."""
+    base64: str
+    """Its content, encoded."""
+    mode: int
+    """Its permissions; `0o644` when none are given."""
+
+
+class Secret(TypedDict, total=False):
+    """Where a secret's bytes are: one of these."""
+
+    path: StrPath
+    """In a file, read when the build begins."""
+    env: str
+    """In a variable of the environment."""
+    text: str
+    """Here."""
+    base64: str
+    """Here, encoded."""
+
+
+class Ulimit(TypedDict):
+    """One limit of `setrlimit`, in its own unit; -1 is none."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+class _BuildStep(TypedDict):
+    instruction: str
+
+
+class BuildStep(_BuildStep, total=False):
+    """One instruction of a Dockerfile as data, as `layerkit.Builder` makes it."""
+
+    flags: Mapping[str, str | bool | Sequence[str]]
+    """Its flags by name, without `--`."""
+    args: str | Sequence[str] | Mapping[str, str]
+    """What follows: a text (shell form, the rest), texts (exec form, paths), or pairs (`ENV`, `LABEL`, `ARG`)."""
+
+
+class _BuildOutput(TypedDict):
+    type: Literal["image", "local", "tar", "docker", "oci"]
+
+
+class BuildOutput(_BuildOutput, total=False):
+    """Where a result goes: `image` is the store, `local` a directory, `tar`, `docker` and `oci` are files."""
+
+    dest: StrPath
+    """The directory or file; the stream `output` when none is given."""
+
+
+class BuildOptions(TypedDict, total=False):
+    """The keywords of a build: docker-py's first, under its names. None is as good as leaving one out."""
+
+    fileobj: Source | None
+    """The Dockerfile as a binary file object or bytes; with `custom_context` the context, as a tar."""
+    custom_context: bool
+    """`fileobj` is a context: a tar, plain or compressed."""
+    encoding: str | None
+    """Not used: the bytes of a context say how they are compressed."""
+    dockerfile: Source | None
+    """The Dockerfile: a path, relative to the context unless absolute, or its content as a file object or bytes."""
+    tag: str | Sequence[str] | None
+    """Name of the image, `repository[:tag]`, or several."""
+    tags: Sequence[str] | None
+    """More of them."""
+    buildargs: Mapping[str, str] | None
+    """Values of ARGs."""
+    nocache: bool
+    """Take no step from the cache."""
+    pull: bool
+    """Ask the registry for every base image, also for one that is here."""
+    labels: Mapping[str, str] | None
+    """Labels added to the image."""
+    cache_from: Sequence[str] | None
+    """Where known steps are looked up beside the store: a repository, or `type=registry,ref=NAME`."""
+    cache_to: Sequence[str] | None
+    """Where steps are left for others: `type=registry,ref=NAME[,mode=min|max]` or `type=inline`."""
+    target: str | None
+    """The stage to build: its name, or its number from 0. The last when none is given."""
+    network_mode: Network | None
+    """The network of RUN steps."""
+    squash: bool
+    """Make one layer of all that the build added to its base."""
+    extra_hosts: Mapping[str, str] | Sequence[str] | None
+    """Lines for `/etc/hosts` in RUN steps: addresses by host, or `HOST:ADDRESS`."""
+    platform: str | None
+    """`os/architecture[/variant]`; the host's when none is given."""
+    shmsize: int | None
+    """Bytes of `/dev/shm` in RUN steps; 64 MiB when none is given."""
+    container_limits: Mapping[str, int] | None
+    """docker-py's way to say `memory`."""
+    platforms: Sequence[str] | None
+    """Several of them: the result is an index of an image for each."""
+    files: Mapping[str, str | bytes | MemoryFile] | None
+    """The context as files in memory, by path. Beside a `path` they are added to it, and beat its files."""
+    dockerfile_text: str | None
+    """The Dockerfile itself."""
+    steps: Sequence[BuildStep] | None
+    """The Dockerfile as data. `Engine.build` makes it."""
+    contexts: Mapping[str, str] | None
+    """Further contexts by name: a directory, `docker-image://NAME`, `oci-layout://DIRECTORY[:TAG]`, a URL."""
+    secrets: Mapping[str, str | bytes | Secret] | None
+    """Secrets of `RUN --mount=type=secret` by ID: the bytes, or where they are."""
+    ssh: Mapping[str, StrPath] | None
+    """Sockets of SSH agents for `RUN --mount=type=ssh`, by ID; `default` is the one without an ID."""
+    allow: Sequence[str] | None
+    """What steps may ask for that is not theirs by default: `security.insecure`."""
+    no_cache_stages: Sequence[str] | None
+    """Take no step of these stages from the cache."""
+    auths: Mapping[str, AuthConfig] | None
+    """Credentials for base images and registry caches, by host; the empty host is Docker Hub."""
+    outputs: Sequence[BuildOutput] | None
+    """Where the result goes; the store when there are none."""
+    output: Target | None
+    """Where the output without a `dest` goes: a path or a binary file object."""
+    iidfile: StrPath | None
+    """A file for the image's ID."""
+    metadata_file: StrPath | None
+    """A file for what is known of the result, as JSON."""
+    compression: Compression | None
+    """How new layers are compressed."""
+    source_date_epoch: int | None
+    """Seconds since 1970 for everything new in the image; `SOURCE_DATE_EPOCH` when none is given, or else the clock."""
+    memory: int | None
+    """Memory that a RUN step may use, in bytes."""
+    pids_limit: int | None
+    """Processes that a RUN step may have at once."""
+    ulimits: Sequence[Ulimit] | None
+    """Limits of the processes of RUN steps."""
+    jobs: int | None
+    """How many stages are built at once; as many as there are processors when none is given."""
+
+
+class BuiltImage(TypedDict):
+    """One image of a build, and the platform it is for."""
+
+    platform: str
+    id: str
+    digest: str
+
+
+class BuildResult(TypedDict):
+    """What a build made: `digest` is that of the manifest, or of the index of several platforms."""
+
+    id: str
+    tags: list[str]
+    digest: str
+    images: list[BuiltImage]
 
 
 class ImageSummary(TypedDict):
@@ -314,7 +481,7 @@ class LayerEvent(TypedDict):
     """A layer is on its way; `total` is 0 where it cannot be known."""
 
     event: Literal["layer"]
-    operation: Literal["import", "load", "save", "unpack", "pull", "push", "copy", "compress"]
+    operation: Literal["import", "load", "save", "unpack", "export", "pull", "push", "copy", "compress"]
     id: str
     state: Literal["started", "progress", "done", "exists", "mounted"]
     bytes: int
@@ -338,13 +505,22 @@ class TagMovedEvent(TypedDict):
 
 
 class StepStartedEvent(TypedDict):
-    """A build begins step `n` of `total`, both from 1; `line` is its first line in the Dockerfile."""
+    """A build begins step `n` of `total`, both from 1; `line` is where it begins in the Dockerfile."""
 
     event: Literal["step_started"]
     n: int
     total: int
     text: str
     line: int
+    stage: str
+
+
+class StepMissedEvent(TypedDict):
+    """The cache does not have the step; `reason` is what changed, as `COPY: requirements.txt: content`."""
+
+    event: Literal["step_missed"]
+    n: int
+    reason: str
 
 
 class TriggersEvent(TypedDict):
@@ -396,11 +572,13 @@ class StepDoneEvent(TypedDict):
 
 
 class WarningEvent(TypedDict):
-    """Something to know that stops nothing; `line` is 0 where there is none."""
+    """Something to know that stops nothing; `line` and `column` are 0, and `rule` is empty, where there are none."""
 
     event: Literal["warning"]
     message: str
     line: int
+    column: int
+    rule: str
 
 
 class BuiltEvent(TypedDict):
@@ -457,6 +635,7 @@ Event: TypeAlias = (
     | ImageLoadedEvent
     | TagMovedEvent
     | StepStartedEvent
+    | StepMissedEvent
     | TriggersEvent
     | StepCachedEvent
     | StepRunningEvent

@@ -83,7 +83,7 @@ fn status(reference: &Reference, pulled: &[PulledImage]) -> String {
 
 /// Turns the events of a pull into Docker's lines.
 #[derive(Default)]
-struct Lines {
+pub struct Lines {
     /// The first line on the name that was asked for, until something is told of it.
     heading: Option<String>,
     /// The first line was told.
@@ -93,7 +93,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn told_of(&mut self, event: &Event) -> Vec<Said> {
+    /// What an event of a pull makes known.
+    pub fn told_of(&mut self, event: &Event) -> Vec<Said> {
         match event {
             Event::Resolving { name } => {
                 self.heading = heading(name);

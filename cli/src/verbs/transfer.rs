@@ -17,6 +17,7 @@ use crate::failure::{Failure, Outcome};
 use crate::flags::{Arity, Syntax, Words, switch, valued};
 use crate::output;
 use crate::progress::{Bars, task, task_with_bars};
+use crate::stdin;
 
 pub const IMPORT: Verb = Verb {
     syntax: Syntax {
@@ -78,12 +79,6 @@ pub const UNPACK: Verb = Verb {
     run: unpack,
 };
 
-/// Standard input as a source of its own descriptor, so that a wait on it can be cancelled.
-fn stdin() -> Outcome<Source> {
-    let fd = io::stdin().as_fd().try_clone_to_owned();
-    Ok(Source::Fd(fd.map_err(|error| Failure::Message(format!("standard input: {error}")))?))
-}
-
 /// A file that is there, in Docker's words when it is not.
 fn existing(path: &OsStr) -> Outcome<PathBuf> {
     let path = PathBuf::from(path);
@@ -108,7 +103,7 @@ fn import(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
     let is_url =
         file.to_str().is_some_and(|text| text.starts_with("http://") || text.starts_with("https://"));
     let source = match file.to_str() {
-        Some("-") => stdin()?,
+        Some("-") => stdin::source()?,
         _ if is_url => {
             return Err(Failure::Message("importing from a URL is not supported yet".to_owned()));
         }
@@ -164,7 +159,7 @@ fn load(context: &Context, _syntax: &Syntax, words: &Words) -> Outcome {
         None if io::stdin().is_terminal() => {
             return Err(Failure::Message("requested load from stdin, but stdin is empty".to_owned()));
         }
-        None => stdin()?,
+        None => stdin::source()?,
     };
     let moved = Arc::new(Mutex::new(HashMap::new()));
     let bars = (!words.is_on("quiet") && io::stderr().is_terminal()).then(Bars::default);

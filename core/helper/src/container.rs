@@ -11,7 +11,7 @@ use rustix::thread::UnshareFlags;
 
 use crate::cgroup::Cgroup;
 use crate::message::Start;
-use crate::{Failure, Result, Step, command, identity, mounts, network, seccomp, supervisor};
+use crate::{Failure, Result, Step, chroot, command, identity, mounts, network, seccomp, supervisor};
 
 /// The exit code of a container that could not be set up; the caller is told why before.
 pub const EXIT_FAILED: i32 = 125;
@@ -41,11 +41,15 @@ fn set_up(supervisor: &OwnedFd, start: &Start, cgroup: Option<&Cgroup>) -> Resul
     }
     rustix::process::setsid().step(|| "begin a session")?;
     reset_signals();
-    unshare(start)?;
-    if start.isolated {
-        network::start_loopback()?;
+    if start.chroot {
+        chroot::enter(start)?;
+    } else {
+        unshare(start)?;
+        if start.isolated {
+            network::start_loopback()?;
+        }
+        mounts::enter_root(start)?;
     }
-    mounts::enter_root(start)?;
     stdin_from_null()?;
     if !start.cwd.is_empty() {
         rustix::process::chdir(start.cwd.as_slice())
@@ -54,7 +58,11 @@ fn set_up(supervisor: &OwnedFd, start: &Start, cgroup: Option<&Cgroup>) -> Resul
     identity::leave_session_keyring();
     // Before privileges go, since it needs them; all that follows is allowed by it.
     if !start.insecure {
-        seccomp::install().step(|| "install the seccomp filter")?;
+        match seccomp::install() {
+            // Where nobody may (no CAP_SYS_ADMIN), the filter of the container around this one is what there is.
+            Err(error) if start.chroot && is_denied(&error) => {}
+            installed => installed.step(|| "install the seccomp filter")?,
+        }
     }
     limit(start)?;
     identity::assume(start)?;
@@ -85,6 +93,10 @@ fn reset_signals() {
         libc::sigemptyset(&mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
     }
+}
+
+fn is_denied(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM))
 }
 
 fn unshare(start: &Start) -> Result<()> {

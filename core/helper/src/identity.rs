@@ -37,7 +37,7 @@ pub fn leave_session_keyring() {
 /// Takes the IDs of the command's user and gives up every capability that is not its own.
 pub fn assume(start: &Start) -> Result<()> {
     let allowed = if start.insecure { CapabilitySet::all() } else { DEFAULT };
-    drop_bounding_set(allowed)?;
+    drop_bounding_set(start, allowed)?;
     clear_ambient_capability_set().step(|| "clear the ambient capabilities")?;
     let groups: Vec<Gid> = start.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
     let (uid, gid) = (Uid::from_raw(start.uid), Gid::from_raw(start.gid));
@@ -54,7 +54,7 @@ pub fn assume(start: &Start) -> Result<()> {
     .step(|| "set the capabilities")
 }
 
-fn drop_bounding_set(allowed: CapabilitySet) -> Result<()> {
+fn drop_bounding_set(start: &Start, allowed: CapabilitySet) -> Result<()> {
     for number in 0..64 {
         let capability = CapabilitySet::from_bits_retain(1 << number);
         if allowed.contains(capability) {
@@ -64,6 +64,8 @@ fn drop_bounding_set(allowed: CapabilitySet) -> Result<()> {
             Ok(()) => {}
             // The kernel knows no more.
             Err(Errno::INVAL) => break,
+            // Without CAP_SETPCAP the bounds around this process are what there is.
+            Err(Errno::PERM) if start.chroot => break,
             Err(error) => return Err(error).step(|| "drop capabilities"),
         }
     }

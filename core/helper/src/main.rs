@@ -4,6 +4,7 @@
 //! supervises; its only child becomes the container's process 1. It has one thread, ever.
 
 mod cgroup;
+mod chroot;
 mod command;
 mod container;
 mod filter;

@@ -47,6 +47,8 @@ pub struct Start {
     pub memory: u64,
     /// Processes; 0 for no limit.
     pub pids: u64,
+    /// Whether `upper` is the whole root, to be entered by chroot alone.
+    pub chroot: bool,
 }
 
 /// A mount.
@@ -206,6 +208,7 @@ impl Start {
             out.size(limit.hard);
         }
         [self.shm_size, self.memory, self.pids].into_iter().for_each(|size| out.size(size));
+        out.number(u32::from(self.chroot));
         out.finish()
     }
 
@@ -244,6 +247,7 @@ impl Start {
             shm_size: body.size()?,
             memory: body.size()?,
             pids: body.size()?,
+            chroot: body.number()? != 0,
         })
     }
 }

@@ -11,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open
 
 use crate::cgroup::Cgroup;
 use crate::message::{Report, Start};
+use crate::chroot::Reaper;
 use crate::{Failure, Result, Step, container};
 
 /// Reads what to do, does it, and says how it ended.
@@ -101,9 +102,14 @@ fn supervise(socket: BorrowedFd<'_>, start: &Start) -> Result<i32> {
     let cgroup = Cgroup::new(start)?;
     let this = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .step(|| "open a descriptor of this process")?;
-    // SAFETY: the new process namespace is for children; this process uses no facility that caches its ID.
-    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWPID) }
-        .step(|| "make a process namespace")?;
+    let reaper = if start.chroot {
+        Some(Reaper::new()?)
+    } else {
+        // SAFETY: the new process namespace is for children; this process uses no facility that caches its ID.
+        unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWPID) }
+            .step(|| "make a process namespace")?;
+        None
+    };
     // SAFETY: this process has one thread, so the child may do all that this one may.
     let pid = match unsafe { libc::fork() } {
         -1 => return Err(io::Error::last_os_error()).step(|| "fork"),
@@ -119,7 +125,11 @@ fn supervise(socket: BorrowedFd<'_>, start: &Start) -> Result<i32> {
     }
     let child =
         pidfd_open(pid, PidfdFlags::empty()).step(|| "open a descriptor of the container's process")?;
-    wait(socket, &caller, &child)
+    let code = wait(socket, &caller, &child, reaper.as_ref().map(|reaper| (reaper, pid)));
+    if let Some(reaper) = reaper {
+        reaper.end_all();
+    }
+    code
 }
 
 /// A descriptor of the calling process. An error when that has gone already.
@@ -148,16 +158,23 @@ fn lock(upper: &[u8]) -> Result<Option<OwnedFd>> {
 }
 
 /// Waits for the container's end, and brings it about when the caller wants it or has gone. Process 1 is only over when
-/// the kernel has killed and reaped every other process of its namespace.
-fn wait(socket: BorrowedFd<'_>, caller: &OwnedFd, child: &OwnedFd) -> Result<i32> {
+/// the kernel has killed and reaped every other process of its namespace. Without a namespace, orphans are reaped meanwhile.
+fn wait(
+    socket: BorrowedFd<'_>,
+    caller: &OwnedFd,
+    child: &OwnedFd,
+    reaper: Option<(&Reaper, Pid)>,
+) -> Result<i32> {
     let mut watching = true;
     loop {
+        let ended = reaper.map_or(child.as_fd(), |(reaper, _)| reaper.as_fd());
         let mut fds = [
             PollFd::new(child, PollFlags::IN),
+            PollFd::from_borrowed_fd(ended, PollFlags::IN),
             PollFd::from_borrowed_fd(socket, PollFlags::IN),
             PollFd::new(caller, PollFlags::IN),
         ];
-        let watched = if watching { &mut fds[..] } else { &mut fds[..1] };
+        let watched = if watching { &mut fds[..] } else { &mut fds[..2] };
         match poll(watched, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error).step(|| "wait for the container"),
@@ -165,8 +182,11 @@ fn wait(socket: BorrowedFd<'_>, caller: &OwnedFd, child: &OwnedFd) -> Result<i32
         if !fds[0].revents().is_empty() {
             break;
         }
+        if let Some((reaper, main)) = reaper {
+            reaper.reap_orphans(main);
+        }
         // Whatever comes from the caller means "kill": a byte, the end of its stream, or its own end.
-        if watching && fds[1..].iter().any(|fd| !fd.revents().is_empty()) {
+        if watching && fds[2..].iter().any(|fd| !fd.revents().is_empty()) {
             let _ = pidfd_send_signal(child, Signal::KILL);
             watching = false;
         }

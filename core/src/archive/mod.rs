@@ -3,21 +3,27 @@
 //! Knows nothing of builds or of who calls.
 
 mod contents;
+mod export;
 mod import;
 mod ingest;
 mod load;
+mod merged;
 mod options;
+mod pack;
 mod save;
 mod stream;
 mod unpack;
 
+pub use export::{FileSystem, export_directory, export_tar};
 pub use import::{created, import};
 pub use ingest::{Ingested, written};
 pub use load::{load, load_layout};
+pub use merged::{Merged, lay, merge};
 pub use options::{
     ImportOptions, LayerCompression, LoadOptions, LoadedImage, SaveFormat, SaveOptions, Source, Target,
     UnpackOptions,
 };
+pub use pack::{Package, WholeIndex, pack};
 pub use save::save;
 pub use stream::open_source;
 pub use unpack::unpack;

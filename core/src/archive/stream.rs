@@ -144,3 +144,18 @@ impl Read for Checking {
         self.stream.read(buffer)
     }
 }
+
+/// Reads until the task is cancelled.
+pub struct Watched<'a, R> {
+    /// What is read.
+    pub reader: R,
+    /// Whose cancel ends it.
+    pub task: &'a Task,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.task.check().map_err(Error::into_io)?;
+        self.reader.read(buffer)
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Build;
+use super::shared_cache::auth;
 use super::stage::Stage;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -52,7 +53,7 @@ impl Build<'_> {
             found => return found,
         };
         let Some(reference) = reference else { return Err(missing) };
-        let auth = self.auth(&reference);
+        let auth = auth(self.options, &reference);
         let (store, lease) = (self.store, &self.lease);
         let id = registry::pull_base(store, self.registry, lease, &reference, platform, auth, self.task)
             .map_err(|error| match self.options.pull {

@@ -23,7 +23,9 @@ mod memory;
 mod mount_files;
 mod named;
 mod options;
+mod output;
 mod plan;
+mod platforms;
 mod run;
 mod run_log;
 mod run_mounts;
@@ -31,17 +33,19 @@ mod run_settings;
 mod schedule;
 mod shared_cache;
 mod sources;
+mod squash;
 mod stage;
 mod steps;
 mod tar;
 mod target;
 mod unpack;
+mod workspace;
 
 pub use options::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
     Secret, Ulimit,
 };
-pub use run::run_support;
+pub use workspace::run_mode;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -51,6 +55,7 @@ use crate::digest::Digest;
 use crate::dockerfile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::fs::AtomicFile;
 use crate::media_type;
 use crate::platform::Platform;
 use crate::reference::Reference;
@@ -62,6 +67,7 @@ use context::Context;
 use digests::Digests;
 use inputs::Finder;
 use named::NamedContexts;
+use output::{Made, Outputs};
 use plan::Plan;
 use run_settings::RunSettings;
 use shared_cache::SharedCache;
@@ -75,6 +81,7 @@ struct Build<'a> {
     options: &'a BuildOptions,
     task: &'a Task,
     plan: &'a Plan,
+    platform: Platform,
     context: &'a Context,
     named: NamedContexts,
     /// Seconds since 1970 that nothing new is later than, if that was asked.
@@ -84,9 +91,11 @@ struct Build<'a> {
     /// Build arguments that no ARG took.
     unused: Mutex<BTreeSet<String>>,
     /// Caches in registries.
-    shared: SharedCache,
+    shared: &'a SharedCache,
     /// What is known of the contexts' files.
-    digests: Digests,
+    digests: &'a Digests,
+    /// The steps of this build that are done: stage and image.
+    made: Mutex<Vec<(usize, Digest)>>,
     /// The images that names led to.
     bases: Bases,
     /// What all RUN steps have.
@@ -103,17 +112,16 @@ pub fn build(
     inputs: BuildInputs,
     task: &Task,
 ) -> Result<BuildResult> {
-    refuse(options, &inputs)?;
+    check(options)?;
     let tags = options.tags.iter().map(|tag| Reference::for_tagging(tag)).collect::<Result<Vec<_>>>()?;
-    let platform = match &options.platform {
-        Some(platform) => platform.parse()?,
-        None => Platform::host(),
-    };
+    let platforms = platforms::wanted(options)?;
+    let mut outputs = Outputs::open(options, inputs.output, platforms.len())?;
     let epoch = match options.source_date_epoch {
         Some(epoch) => Some(epoch),
         None => config::source_date_epoch()?,
     };
     task.check()?;
+    let lease = store.lease();
     let steps = match options.steps.as_slice() {
         [] => None,
         steps => Some(dockerfile::from_steps(steps)?.into_bytes()),
@@ -127,65 +135,92 @@ pub fn build(
         Some(file) if error.field("line").is_some() => error.with("file", file.as_str()),
         _ => error,
     };
-    let named = NamedContexts::new(&options.contexts)?;
     let finder = Finder { store, registry, task };
     let time = tar::new_time(epoch);
     let (context, text) = finder.open(options, inputs.context, inputs.dockerfile, time)?;
-    let plan = Plan::make(steps.as_deref().unwrap_or(&text), options, &platform, &named).map_err(placed)?;
-    let scoped = schedule::scoped(&plan, options.jobs, task)?;
-    let mut build = Build {
-        store,
-        registry,
-        options,
-        task: scoped.as_ref().unwrap_or(task),
-        plan: &plan,
-        context: &context,
-        named,
-        epoch,
-        lease: store.lease(),
-        runs: RunSettings::new(options)?,
-        unused: options
-            .buildargs
-            .keys()
-            .filter(|name| *name != run_mounts::CACHE_NAMESPACE && !plan.used_arguments.contains(*name))
-            .cloned()
-            .collect::<BTreeSet<_>>()
-            .into(),
-        shared: SharedCache::new(&options.cache_to)?,
-        digests: Digests::default(),
-        bases: Bases::default(),
-        done: plan.stages.iter().map(|_| OnceLock::new()).collect(),
-    };
-    build.open_shared_cache(&platform)?;
-    let stage = build.run_stages(task).map_err(placed)?;
-    let (id, manifest) = build.finish_image(&stage)?;
-    let unused: Vec<String> = build.unused().iter().cloned().collect();
-    if !unused.is_empty() {
-        let message = format!("One or more build-args [{}] were not consumed", unused.join(" "));
-        task.emit(&Event::warning(message))?;
+    let named = || NamedContexts::new(&options.contexts);
+    let text = steps.as_deref().unwrap_or(&text);
+    let plans = platforms::plans(text, options, &platforms, &named()?).map_err(placed)?;
+    let scoped = plans.iter().map(|plan| schedule::scoped(plan, options.jobs, task));
+    let scoped = scoped.collect::<Result<Vec<_>>>()?;
+    let shared = SharedCache::open(store, registry, options, &platforms, &lease, task)?;
+    let digests = Digests::default();
+    // Each keeps its images until all is done.
+    let mut builds = Vec::new();
+    for (platform, (plan, scoped)) in platforms.into_iter().zip(plans.iter().zip(&scoped)) {
+        let is_known =
+            |name: &&String| *name != run_mounts::CACHE_NAMESPACE && !plan.used_arguments.contains(*name);
+        builds.push(Build {
+            store,
+            registry,
+            options,
+            task: scoped.as_ref().unwrap_or(task),
+            plan,
+            platform,
+            context: &context,
+            named: named()?,
+            epoch,
+            lease: store.lease(),
+            runs: RunSettings::new(options)?,
+            unused: options.buildargs.keys().filter(is_known).cloned().collect::<BTreeSet<_>>().into(),
+            shared: &shared,
+            digests: &digests,
+            bases: Bases::default(),
+            made: Mutex::default(),
+            done: plan.stages.iter().map(|_| OnceLock::new()).collect(),
+        });
     }
+    let made = builds.iter().map(|build| build.make(task).map_err(placed)).collect::<Result<Vec<_>>>()?;
+    let Some(local) = platforms::local(&made) else {
+        return Err(Error::new(ErrorKind::Internal, "a build for no platform"));
+    };
+    warn_of_unused(&builds, task)?;
     task.check()?;
-    store.db().write(|db| {
-        for tag in &tags {
-            store.set_name(db, tag, id, manifest, None)?;
-        }
-        Ok(())
-    })?;
-    task.announce(&Event::Built { id: id.to_string() });
+    let index = platforms::index(&made)?;
+    let digest = index.as_deref().map_or(local.manifest, Digest::of);
+    outputs.write(store, &made, index.as_deref(), &tags, task)?;
+    let files = outputs.tell(&made, index.as_deref(), &tags)?;
+    let tags = if outputs.image { tags } else { Vec::new() };
+    task.check()?;
+    output::set_names(store, &made, index, &tags)?;
+    files.into_iter().try_for_each(AtomicFile::place)?;
+    task.announce(&Event::Built { id: local.id.to_string() });
     let tags: Vec<String> = tags.iter().map(Reference::to_string).collect();
     for name in &tags {
         task.announce(&Event::Tagged { name: name.clone() });
     }
-    build.push_shared_cache()?;
-    let image = BuiltImage {
-        platform: stage.config.platform().to_string(),
-        id: id.to_string(),
-        digest: manifest.to_string(),
-    };
-    Ok(BuildResult { id: id.to_string(), tags, digest: manifest.to_string(), images: vec![image] })
+    shared_cache::push(&builds)?;
+    let images = made.iter().map(|made| BuiltImage {
+        platform: made.platform.to_string(),
+        id: made.id.to_string(),
+        digest: made.manifest.to_string(),
+    });
+    Ok(BuildResult { id: local.id.to_string(), tags, digest: digest.to_string(), images: images.collect() })
+}
+
+/// Tells of build arguments that no ARG took, for whatever platform.
+fn warn_of_unused(builds: &[Build<'_>], task: &Task) -> Result<()> {
+    let unused = builds.iter().map(|build| build.unused().clone());
+    let unused = unused.reduce(|all, one| &all & &one).unwrap_or_default();
+    if unused.is_empty() {
+        return Ok(());
+    }
+    let unused: Vec<String> = unused.into_iter().collect();
+    let message = format!("One or more build-args [{}] were not consumed", unused.join(" "));
+    task.emit(&Event::warning(message))
 }
 
 impl Build<'_> {
+    /// Builds all that the target needs, and gives its image.
+    fn make(&self, caller: &Task) -> Result<Made> {
+        let stage = self.run_stages(caller)?;
+        let (id, manifest) = self.finish_image(&stage)?;
+        let squashed = if self.options.squash { self.squash(&stage, caller)? } else { None };
+        let (id, manifest, layers) = squashed.unwrap_or_else(|| (id, manifest, stage.layers.clone()));
+        let size = self.store.blob(manifest)?.size;
+        Ok(Made { platform: self.platform.clone(), id, manifest, size, layers })
+    }
+
     /// The image that the target's last step made, as the options want it.
     fn finish_image(&self, stage: &Stage) -> Result<(Digest, Digest)> {
         let Some(made) = stage.image else {
@@ -226,7 +261,7 @@ impl Build<'_> {
     /// Tells the warnings, and the ARGs before the first FROM.
     fn tell_beginning(&self) -> Result<()> {
         self.tell_warnings()?;
-        for (argument, n) in self.plan.meta_steps.iter().zip(1..) {
+        for (argument, n) in self.plan.meta_steps.iter().zip(self.plan.before + 1..) {
             self.task.emit(&Event::StepStarted {
                 n,
                 total: self.plan.total,
@@ -256,24 +291,16 @@ impl Build<'_> {
     }
 }
 
-/// Refuses what is asked for and not built yet.
-fn refuse(options: &BuildOptions, inputs: &BuildInputs) -> Result<()> {
-    let asked = [
-        ("platforms", !options.platforms.is_empty()),
-        ("squash", options.squash),
-        ("outputs", !options.outputs.is_empty()),
-        ("iidfile", options.iidfile.is_some()),
-        ("metadata_file", options.metadata_file.is_some()),
-        ("a stream as output", inputs.output.is_some()),
-    ];
+/// Refuses options that contradict each other.
+fn check(options: &BuildOptions) -> Result<()> {
+    let refuse = |message: &str| Err(Error::new(ErrorKind::InvalidArgument, message));
     if !options.steps.is_empty() && (options.dockerfile.is_some() || options.dockerfile_text.is_some()) {
-        let message = "a build has steps or a Dockerfile, not both";
-        return Err(Error::new(ErrorKind::InvalidArgument, message));
+        return refuse("a build has steps or a Dockerfile, not both");
     }
-    match asked.iter().find(|(_, asked)| *asked) {
-        Some((what, _)) => Err(Error::new(ErrorKind::Unsupported, format!("{what} is not supported yet"))),
-        None => Ok(()),
+    if options.squash && options.cache_to.iter().any(|cache| cache == "type=inline") {
+        return refuse("an image of one layer cannot carry its steps: squash or an inline cache, not both");
     }
+    Ok(())
 }
 
 /// The key of a step in the cache: everything that decides what it makes.

@@ -40,7 +40,7 @@ pub struct BuildOptions {
     /// Further contexts by name, for `FROM` and `--from`: a directory, `docker-image://NAME`, `oci-layout://DIRECTORY[:TAG]`, the URL
     /// of a git repository or of a tar.
     pub contexts: BTreeMap<String, String>,
-    /// Names of the image, `repository[:tag]`.
+    /// Names of the image, `repository[:tag]`. Without an `image` among the outputs they are in the archives only.
     pub tags: Vec<String>,
     /// Values of ARGs.
     pub buildargs: BTreeMap<String, String>,
@@ -62,7 +62,7 @@ pub struct BuildOptions {
     pub allow: Vec<String>,
     /// `os/architecture[/variant]`; the host's when none is given.
     pub platform: Option<String>,
-    /// Several of them: the result is an index of an image for each.
+    /// Several of them, in place of `platform`: the result is an index of an image for each, and the names lead to that.
     pub platforms: Vec<String>,
     /// How new layers are compressed.
     pub compression: LayerCompression,
@@ -88,11 +88,13 @@ pub struct BuildOptions {
     pub cache_to: Vec<String>,
     /// Make one layer of all that the build added to its base.
     pub squash: bool,
-    /// Where the result goes; the store when there are none.
+    /// Where the result goes, written in this order; the store when there are none. Names are set once all of them are written.
     pub outputs: Vec<BuildOutput>,
-    /// A file for the image's ID.
+    /// A file for the image's ID, or for the digest of the index of several platforms. One that is there is gone until the build
+    /// is done.
     pub iidfile: Option<PathBuf>,
-    /// A file for what is known of the result, as JSON.
+    /// A file for what is known of the result, as JSON in the shape of buildx: `containerimage.digest`, `containerimage.descriptor`,
+    /// `containerimage.config.digest` (not of several platforms), `image.name`.
     pub metadata_file: Option<PathBuf>,
     /// How many stages are built at once; as many as there are processors when none is given.
     pub jobs: Option<u32>,
@@ -162,7 +164,8 @@ pub struct BuildOutput {
     /// `image` (the store), `local` (a directory with the file system), `tar` (the same as a tar), `docker` or `oci` (archives).
     #[serde(rename = "type")]
     pub kind: String,
-    /// The directory or file; the stream among the inputs when none is given.
+    /// The directory or file, which appears when it is whole; the stream among the inputs when none is given. A directory that is there
+    /// gets the files beside those that it has; of several platforms each has a folder in it, `linux_amd64`.
     #[serde(default)]
     pub dest: Option<PathBuf>,
 }
@@ -170,9 +173,9 @@ pub struct BuildOutput {
 /// What a build made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BuildResult {
-    /// ID of the image; of several platforms the first one's.
+    /// ID of the image; of several platforms that of the image that the names lead to here: the host's, or else the first.
     pub id: String,
-    /// The names it got, as Docker shows them.
+    /// The names it got in the store, as Docker shows them.
     pub tags: Vec<String>,
     /// Digest of the manifest, or of the index of several platforms.
     pub digest: String,

@@ -18,6 +18,8 @@ pub struct Plan {
     pub target: usize,
     /// How many steps there are.
     pub total: u32,
+    /// How many of them come before this plan's: those of other platforms.
+    pub before: u32,
     /// ARGs before the first FROM.
     pub meta_steps: Vec<Instruction>,
     /// Values that FROM lines see, and that a bare ARG in a stage takes over.
@@ -219,6 +221,7 @@ impl Plan {
         }
         Ok(Plan {
             total,
+            before: 0,
             stages: planned,
             target,
             meta_steps: meta_args,

@@ -11,6 +11,7 @@ use super::run_mounts::{Ready, RunMounts};
 use super::stage::{DEFAULT_PATH, Stage};
 use super::steps::changes;
 use super::tar::{missing_directories, new_time};
+use super::workspace::{Workspace, run_mode};
 use super::{Build, BuildNetwork, cache_key};
 use crate::archive::{Ingested, written};
 use crate::config::PROXY_ARGS;
@@ -26,11 +27,6 @@ use crate::store::ContainerFolder;
 
 /// Where a program that is written in the Dockerfile is found while it runs (BuildKit's place).
 const PROGRAMS: &str = "/dev/pipes";
-
-/// Whether steps can run here, or why not.
-pub fn run_support() -> Result<()> {
-    container::is_supported()
-}
 
 /// A RUN step, ready to be looked up or executed.
 struct RunCommand<'f> {
@@ -124,19 +120,18 @@ impl Build<'_> {
                 "RUN in an empty image: there is nothing to execute",
             ));
         };
-        container::is_supported()?;
         container::can_run(&stage.config.platform())?;
+        run_mode(self.store)?;
         let folder = self.store.create_container(image)?;
         self.task.emit(&Event::StepRunning { n, container: folder.id.clone() })?;
-        let mut lowers = stage.snapshots(self.store, &lease, self.task)?;
-        lowers.reverse();
-        self.make_working_directory(stage, &folder, &lowers)?;
+        let workspace = Workspace::prepare(self, stage, &folder, &lease)?;
+        self.make_working_directory(stage, &workspace)?;
         let mounts = std::mem::take(&mut command.mounts).prepare(self, stage, &folder)?;
         let stubs = stubs(stage.tree(self.store)?, &folder.upper(), &mounts)?;
-        self.execute_in(stage, &command, &folder, lowers, &mounts, n)?;
+        self.execute_in(stage, &command, &folder, &workspace, &mounts, n)?;
         drop(mounts);
         layer::remove_stubs(&folder.upper(), &stubs)?;
-        let layer = self.take_layer(stage, &folder)?;
+        let layer = self.take_layer(stage, &workspace)?;
         let chain = layer.as_ref().map(|(_, layer)| {
             let below = stage.layers.last().map(|layer| layer.chain_id);
             Digest::chain(below, layer.diff_id)
@@ -144,9 +139,7 @@ impl Build<'_> {
         self.commit(stage, command.created_by(), layer, &keys)?;
         if let Some(chain_id) = chain.filter(|_| self.epoch.is_none()) {
             // What was written is the unpacked layer, but for times that an epoch moved.
-            let snapshot = self.store.temporary_directory()?;
-            fs::rename(&folder.upper(), &snapshot.path().join("fs"))?;
-            self.store.add_snapshot(chain_id, snapshot)?;
+            workspace.keep(self.store, chain_id)?;
         }
         let container = folder.id.clone();
         drop(folder);
@@ -210,12 +203,7 @@ impl Build<'_> {
     }
 
     /// A base image may name a working directory that it does not have: Docker makes it in the container.
-    fn make_working_directory(
-        &self,
-        stage: &mut Stage,
-        folder: &ContainerFolder<'_>,
-        lowers: &[PathBuf],
-    ) -> Result<()> {
+    fn make_working_directory(&self, stage: &mut Stage, workspace: &Workspace) -> Result<()> {
         let path = stage.config.config.working_dir.clone();
         let tree = stage.tree(self.store)?;
         let items = missing_directories(tree, Path::new(path.trim_start_matches('/')), new_time(self.epoch))?;
@@ -227,7 +215,7 @@ impl Build<'_> {
             tar.append(&item.entry, &mut std::io::empty())?;
         }
         let tar = tar.finish()?;
-        layer::apply_overlay(&folder.upper(), lowers, tree, tar.as_slice(), self.store.limits(), self.task)
+        workspace.apply(self, stage, tar.as_slice())
     }
 
     /// Runs the command; another exit code than 0 is `build_failed` with the last lines of its output.
@@ -236,14 +224,13 @@ impl Build<'_> {
         stage: &mut Stage,
         command: &RunCommand<'_>,
         folder: &ContainerFolder<'_>,
-        lowers: Vec<PathBuf>,
+        workspace: &Workspace,
         mounts: &Ready<'_>,
         n: u32,
     ) -> Result<()> {
         let config = stage.config.config.clone();
-        let snapshots: Vec<PathBuf> = lowers.iter().rev().cloned().collect();
-        let passwd = stage.read_unpacked(self.store, snapshots.clone(), "etc/passwd")?;
-        let group = stage.read_unpacked(self.store, snapshots, "etc/group")?;
+        let passwd = stage.read_unpacked(self.store, workspace.unpacked.clone(), "etc/passwd")?;
+        let group = stage.read_unpacked(self.store, workspace.unpacked.clone(), "etc/group")?;
         let user = user::resolve(&config.user, &passwd, &group)?;
         let mut env = environment(&config, command, &folder.id, &user.home);
         env.extend(mounts.env.iter().cloned());
@@ -251,7 +238,8 @@ impl Build<'_> {
         all.extend(command.program.as_ref().map(Program::mount));
         let spec = RunSpec {
             id: folder.id.clone(),
-            lowers,
+            isolation: workspace.isolation,
+            lowers: workspace.lowers.clone(),
             upper: folder.upper(),
             work: folder.work(),
             args: command.args.clone(),
@@ -281,11 +269,9 @@ impl Build<'_> {
     }
 
     /// What the container changed, as a layer; `None` when it changed nothing.
-    fn take_layer(&self, stage: &mut Stage, folder: &ContainerFolder<'_>) -> Result<Option<Ingested>> {
+    fn take_layer(&self, stage: &mut Stage, workspace: &Workspace) -> Result<Option<Ingested>> {
         let mut writer = LayerWriter::new(self.store.blob_writer(), self.options.compression.into())?;
-        let tree = stage.tree(self.store)?;
-        let toc = layer::diff_overlay(&folder.upper(), tree, self.epoch, &mut writer, self.task)
-            .context(|| "read what the command changed")?;
+        let toc = workspace.diff(self, stage, &mut writer).context(|| "read what the command changed")?;
         if toc.entries.is_empty() { Ok(None) } else { written(writer, toc).map(Some) }
     }
 }

@@ -4,12 +4,13 @@
 //! the format. A step that is found becomes an image of the store, as if it had been made here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use serde::{Deserialize, Serialize};
 
-use super::Build;
 use super::stage::Stage;
+use super::{Build, BuildOptions};
+use crate::config::RegistryConfig;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -18,7 +19,8 @@ use crate::platform::Platform;
 use crate::reference::{DEFAULT_HOST, Reference};
 use crate::registry::{self, Auth};
 use crate::spec::{self, Descriptor, ImageConfig, Manifest};
-use crate::store::NewImage;
+use crate::store::{Lease, NewImage, Store};
+use crate::task::Task;
 
 /// The media type of a cache's config.
 const CACHE: &str = "application/vnd.layerkit.cache.v1+json";
@@ -63,8 +65,6 @@ pub struct SharedCache {
     known: Vec<Known>,
     by_key: BTreeMap<Digest, usize>,
     destinations: Vec<Destination>,
-    /// Steps of this build: stage and image.
-    made: Mutex<Vec<(usize, Digest)>>,
 }
 
 fn invalid(option: &str, text: &str, why: &str) -> Error {
@@ -115,22 +115,44 @@ fn destination(text: &str) -> Result<Destination> {
 }
 
 impl SharedCache {
-    /// Reads the options alone.
-    pub fn new(cache_to: &[String]) -> Result<Self> {
-        let destinations = cache_to.iter().map(|text| destination(text)).collect::<Result<_>>()?;
-        Ok(SharedCache { destinations, ..SharedCache::default() })
+    /// Reads the options, and the lists of the caches that they name. One that cannot be had is a warning: the build goes on
+    /// without.
+    pub fn open(
+        store: &Store,
+        registry: &RegistryConfig,
+        options: &BuildOptions,
+        platforms: &[Platform],
+        lease: &Lease<'_>,
+        task: &Task,
+    ) -> Result<Self> {
+        const OPTION: &str = "cache_from";
+        let destinations = options.cache_to.iter().map(|text| destination(text)).collect::<Result<_>>()?;
+        let mut cache = SharedCache { destinations, ..SharedCache::default() };
+        for text in &options.cache_from {
+            let fields = fields(OPTION, text, &["type", "ref"])?;
+            if fields.get("type") != Some(&"registry") {
+                return Err(invalid(OPTION, text, "type is registry"));
+            }
+            let name = name_of(OPTION, text, &fields)?;
+            for platform in platforms {
+                let auth = auth(options, &name);
+                let added = registry::fetch_cache(store, registry, lease, &name, platform, auth, task)
+                    .and_then(|fetched| cache.add(&name, fetched));
+                match added {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                    Err(error) => {
+                        task.emit(&Event::warning(format!("the cache {name} is not used: {error}")))?;
+                    }
+                }
+            }
+        }
+        Ok(cache)
     }
 
     /// Whether the image is to have its steps in its config.
     pub fn is_inline(&self) -> bool {
         self.destinations.iter().any(|destination| matches!(destination, Destination::Inline))
-    }
-
-    /// Takes note of a step of this build.
-    pub fn note(&self, stage: usize, image: Digest) {
-        if !self.destinations.is_empty() {
-            self.made.lock().unwrap_or_else(PoisonError::into_inner).push((stage, image));
-        }
     }
 
     /// Whether a step is known by this key.
@@ -165,54 +187,52 @@ impl SharedCache {
         }
         Ok(())
     }
+}
 
-    /// The images of the steps of some stages, or of all, each once, in the order they were made.
-    fn images(&self, stages: Option<&[usize]>) -> Vec<Digest> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut seen = BTreeSet::new();
-        let wanted = made.iter().filter(|(stage, _)| stages.is_none_or(|stages| stages.contains(stage)));
-        wanted.map(|(_, image)| *image).filter(|image| seen.insert(*image)).collect()
+/// The credentials for a name.
+pub fn auth<'a>(options: &'a BuildOptions, name: &Reference) -> Option<&'a Auth> {
+    let hub = (name.host() == DEFAULT_HOST).then(|| options.auths.get("")).flatten();
+    hub.or_else(|| options.auths.get(name.host()))
+}
+
+/// Leaves the steps of builds for several platforms where the options say.
+pub fn push(builds: &[Build<'_>]) -> Result<()> {
+    let Some(first) = builds.first() else { return Ok(()) };
+    for destination in &first.shared.destinations {
+        let Destination::Registry { name, all } = destination else { continue };
+        let mut layers: BTreeMap<Digest, Descriptor> = BTreeMap::new();
+        let mut steps = Vec::new();
+        for build in builds {
+            let images = build.step_images(*all);
+            for image in &images {
+                layers.extend(build.layers_of(*image)?);
+            }
+            steps.extend(build.steps(&images)?);
+        }
+        let (diff_ids, layers) = layers.into_iter().unzip();
+        let document = spec::to_bytes(&SharedSteps { steps, diff_ids })?;
+        let auth = auth(first.options, name);
+        registry::push_cache(first.store, first.registry, name, (CACHE, document), layers, auth, first.task)
+            .map_err(|error| error.context(format!("push the cache {name}")))?;
     }
+    Ok(())
 }
 
 impl Build<'_> {
-    /// The credentials for a name.
-    pub(super) fn auth(&self, name: &Reference) -> Option<&Auth> {
-        let auths = &self.options.auths;
-        let hub = (name.host() == DEFAULT_HOST).then(|| auths.get("")).flatten();
-        hub.or_else(|| auths.get(name.host()))
+    /// Takes note of a step that is done.
+    pub(super) fn note(&self, stage: usize, image: Digest) {
+        if !self.shared.destinations.is_empty() {
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).push((stage, image));
+        }
     }
 
-    /// Reads the lists of the caches that the options name. One that cannot be had is a warning: the build goes on without.
-    pub(super) fn open_shared_cache(&mut self, platform: &Platform) -> Result<()> {
-        const OPTION: &str = "cache_from";
-        for text in &self.options.cache_from {
-            let fields = fields(OPTION, text, &["type", "ref"])?;
-            if fields.get("type") != Some(&"registry") {
-                return Err(invalid(OPTION, text, "type is registry"));
-            }
-            let name = name_of(OPTION, text, &fields)?;
-            let auth = self.auth(&name);
-            let added = registry::fetch_cache(
-                self.store,
-                self.registry,
-                &self.lease,
-                &name,
-                platform,
-                auth,
-                self.task,
-            )
-            .and_then(|fetched| self.shared.add(&name, fetched));
-            match added {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
-                Err(error) => {
-                    let message = format!("the cache {name} is not used: {error}");
-                    self.task.emit(&Event::warning(message))?;
-                }
-            }
-        }
-        Ok(())
+    /// The images of the steps that the target's image is made of, or of all, each once, in the order they were made.
+    fn step_images(&self, all: bool) -> Vec<Digest> {
+        let chain = self.chain();
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = BTreeSet::new();
+        let wanted = made.iter().filter(|(stage, _)| all || chain.contains(stage));
+        wanted.map(|(_, image)| *image).filter(|image| seen.insert(*image)).collect()
     }
 
     /// Makes an image of a step that a shared cache has, in place of the stage's. `None` when none has it, or what it has does not fit.
@@ -249,7 +269,7 @@ impl Build<'_> {
             layers.push(Descriptor::new(media_type::oci_layer(&layer.media_type), layer.digest, layer.size));
         }
         if !missing.is_empty() {
-            let auth = self.auth(&known.name);
+            let auth = auth(self.options, &known.name);
             let (store, lease) = (self.store, &self.lease);
             registry::fetch_layers(store, self.registry, lease, &known.name, &missing, auth, self.task)?;
         }
@@ -284,29 +304,9 @@ impl Build<'_> {
 
     /// The steps of the target, for the config of its image.
     pub(super) fn inline_steps(&self) -> Result<serde_json::Value> {
-        let steps = self.steps(&self.shared.images(Some(&self.chain())))?;
+        let steps = self.steps(&self.step_images(false))?;
         serde_json::to_value(SharedSteps { steps, diff_ids: Vec::new() })
             .map_err(|error| Error::new(ErrorKind::Internal, format!("write the cache: {error}")))
-    }
-
-    /// Leaves the steps of this build where the options say.
-    pub(super) fn push_shared_cache(&self) -> Result<()> {
-        for destination in &self.shared.destinations {
-            let Destination::Registry { name, all } = destination else { continue };
-            let chain = self.chain();
-            let images = self.shared.images((!all).then_some(&chain));
-            let mut layers: BTreeMap<Digest, Descriptor> = BTreeMap::new();
-            for image in &images {
-                layers.extend(self.layers_of(*image)?);
-            }
-            let steps = self.steps(&images)?;
-            let (diff_ids, layers) = layers.into_iter().unzip();
-            let document = spec::to_bytes(&SharedSteps { steps, diff_ids })?;
-            let (store, auth) = (self.store, self.auth(name));
-            registry::push_cache(store, self.registry, name, (CACHE, document), layers, auth, self.task)
-                .map_err(|error| error.context(format!("push the cache {name}")))?;
-        }
-        Ok(())
     }
 
     fn steps(&self, images: &[Digest]) -> Result<Vec<SharedStep>> {

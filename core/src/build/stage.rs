@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::plan::{Base, PlannedStage, at};
+use super::workspace::{RunMode, run_mode};
 use super::{Build, cache_key, shared_cache};
 use crate::archive::Ingested;
+use crate::config::Isolation;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::Event;
@@ -31,6 +33,15 @@ pub enum StepLayer {
     Known(Descriptor, Digest),
 }
 
+/// The image that a stage, or the first of those it starts from, was begun with.
+#[derive(Clone, Debug, Default)]
+pub struct StageBase {
+    /// Its ID; none of scratch.
+    pub image: Option<Digest>,
+    /// How many layers it has.
+    pub layers: usize,
+}
+
 /// A stage that is being built, or is done.
 pub struct Stage {
     /// The image of the last step, with its manifest; none while it is scratch.
@@ -51,6 +62,8 @@ pub struct Stage {
     pub inputs: Option<StepInputs>,
     /// Its number in the plan.
     pub number: usize,
+    /// What of it no step of the build made.
+    pub base: StageBase,
     tree: Tree,
     in_tree: usize,
 }
@@ -71,6 +84,7 @@ impl Stage {
             number: 0,
             made: false,
             inputs: None,
+            base: StageBase::default(),
             tree: Tree::default(),
             in_tree: 0,
         }
@@ -81,6 +95,7 @@ impl Stage {
         let layers = store.db().read(|db| store.layers(db, manifest))?;
         let parsed: Manifest = spec::parse(&store.document(manifest)?, &format!("manifest {manifest}"))?;
         Ok(Stage {
+            base: StageBase { image: Some(id), layers: layers.len() },
             image: Some((id, manifest)),
             config: store.config(id)?,
             descriptors: parsed
@@ -112,8 +127,13 @@ impl Stage {
         Ok(&mut self.tree)
     }
 
-    /// Its layers unpacked, lowest first.
+    /// For each layer, the lowest first, a directory that has what it put into the image, under the same path: its own, or
+    /// where there is no overlay the whole root, for every one of them.
     pub fn snapshots(&self, store: &Store, lease: &Lease<'_>, task: &Task) -> Result<Vec<PathBuf>> {
+        if !matches!(run_mode(store), Ok(RunMode { isolation: Isolation::Overlay, .. })) {
+            let root = store.unpack_root(&self.layers, lease, task)?;
+            return Ok(root.map_or_else(Vec::new, |root| vec![root.path; self.layers.len()]));
+        }
         Ok(store.unpack(&self.layers, lease, task)?.into_iter().map(|snapshot| snapshot.path).collect())
     }
 
@@ -167,7 +187,9 @@ impl Build<'_> {
             Base::Stage(number) => {
                 let base = self.finished(*number)?;
                 let mut stage = match base.image {
-                    Some((id, manifest)) => Stage::open(self.store, id, manifest)?,
+                    Some((id, manifest)) => {
+                        Stage { base: base.base.clone(), ..Stage::open(self.store, id, manifest)? }
+                    }
                     None => Stage::scratch(&planned.platform),
                 };
                 // What a stage declared holds in those that start from it (Docker's documentation of builds, "Scoping").
@@ -177,8 +199,6 @@ impl Build<'_> {
             Base::Image(name) => self.open_image(name, &planned.platform).map_err(at(from))?,
             Base::Context(name) => self.start_from_context(planned, name, number).map_err(at(from))?,
         };
-        let image = stage.image.map(|(id, _)| id.to_string()).unwrap_or_default();
-        self.task.emit(&Event::StepDone { n, image })?;
         stage.number = number;
         // Triggers fire in children only, and only once.
         let triggers = std::mem::take(&mut stage.config.config.on_build);
@@ -190,6 +210,8 @@ impl Build<'_> {
             (instruction.line, instruction.end_line) = (from.line, from.end_line);
             self.execute(&mut stage, &instruction, n)?;
         }
+        let image = stage.id().map(|id| id.to_string()).unwrap_or_default();
+        self.task.emit(&Event::StepDone { n, image })?;
         Ok(stage)
     }
 
@@ -210,7 +232,7 @@ impl Build<'_> {
         })?;
         let adopted = if cached.is_none() { self.adopt(stage, key)? } else { None };
         let Some(id) = cached.or(adopted) else { return Ok(false) };
-        self.shared.note(stage.number, id);
+        self.note(stage.number, id);
         stage.take(self.store, id)?;
         self.task.emit(&Event::StepCached { n })?;
         Ok(true)
@@ -320,7 +342,7 @@ impl Build<'_> {
             }
             Ok(added)
         })?;
-        self.shared.note(stage.number, added.0);
+        self.note(stage.number, added.0);
         stage.image = Some(added);
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::sources::Source;
 use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::layer::{self, EntryKind, Tree};
+use crate::task::Task;
 
 /// An archive that is unpacked, until it is dropped.
 pub struct Unpacked {
@@ -44,7 +45,9 @@ impl Unpacked {
             return Err(whiteout(&entry.path)).context(what);
         }
         let folder = build.store.temporary_directory()?;
-        layer::apply_flat(folder.path(), open()?, limits, build.task).map_err(failed).context(what)?;
+        // Silent: an owner or attribute that cannot be had here is in the layer all the same.
+        let silent = Task::with_token(build.task.token().clone());
+        layer::apply_flat(folder.path(), open()?, limits, &silent).map_err(failed).context(what)?;
         let mut tree = Tree::default();
         tree.apply(0, &toc).map_err(failed).context(what)?;
         let listed = toc.entries.into_iter().map(|entry| entry.path).collect();

@@ -1,10 +1,12 @@
-//! Runs a command in a container: an overlay of snapshots as its root, namespaces of its own, Docker's confinement.
+//! Runs a command in a container: an overlay of snapshots as its root, namespaces of its own, Docker's confinement. Where
+//! that cannot be had: on a copied root, by chroot alone.
 //!
 //! The work is done by a small static program (`core/helper`) that this library carries and starts, because a process
 //! with threads must not fork and go on. Knows nothing of images, of the store, or of Dockerfiles.
 
 mod agent;
 mod binfmt;
+mod chroot;
 mod helper;
 mod limits;
 #[allow(dead_code)] // each of the two programs speaks one half
@@ -19,14 +21,15 @@ pub mod user;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+use crate::config::Isolation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::LogStream;
+use crate::fs;
 use crate::task::Task;
 pub use agent::AgentRelay;
 pub use binfmt::can_run;
@@ -54,11 +57,14 @@ pub enum Network {
 pub struct RunSpec {
     /// The container's ID in hexadecimal; its first 12 digits are the host name.
     pub id: String,
-    /// The directories of its layers, the topmost first. There may be none.
+    /// How it is kept apart.
+    pub isolation: Isolation,
+    /// The directories of its layers, the topmost first. There may be none; for a chroot there are none.
     pub lowers: Vec<PathBuf>,
-    /// The directory that takes its changes. While it is empty, its root gets the attributes of the topmost layer's.
+    /// The directory that takes its changes. While it is empty, its root gets the attributes of the topmost layer's. For a
+    /// chroot it is the whole root.
     pub upper: PathBuf,
-    /// Overlay's work directory: empty, on the file system of `upper`.
+    /// Overlay's work directory: empty, on the file system of `upper`. For a chroot it keeps what makes way for the run.
     pub work: PathBuf,
     /// The command and its arguments; the command is looked for in the environment's PATH.
     pub args: Vec<String>,
@@ -89,27 +95,38 @@ pub struct ExitStatus {
     pub code: i32,
 }
 
-/// Whether this process can run containers here; `unsupported`, with the reason, when it cannot.
+/// Whether this process can run containers in this way; `unsupported`, with the reason, when it cannot.
 ///
-/// The first time, it costs a few milliseconds: it sets up a container without a command. That it worked is remembered.
-pub fn is_supported() -> Result<()> {
-    static WORKS: AtomicBool = AtomicBool::new(false);
-    if WORKS.load(Ordering::Relaxed) {
-        return Ok(());
-    }
+/// Costs a few milliseconds: it sets up a container without a command. `folder` is an empty directory where those of
+/// containers will be, since not every file system can hold them.
+pub fn is_supported(isolation: Isolation, folder: &Path) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Err(Error::new(ErrorKind::Unsupported, "running containers needs root"));
     }
-    let start = Start {
-        caller: std::process::id(),
-        hostname: b"localhost".to_vec(),
-        shm_size: limits::SHM_SIZE,
-        ..Start::default()
+    let spec = RunSpec {
+        id: "localhost".to_owned(),
+        isolation,
+        lowers: Vec::new(),
+        upper: folder.join("upper"),
+        work: folder.join("work"),
+        args: Vec::new(),
+        env: Vec::new(),
+        cwd: String::new(),
+        user: User::default(),
+        network: Network::Host,
+        mounts: Vec::new(),
+        insecure: false,
+        limits: Limits::default(),
+        extra_hosts: Vec::new(),
     };
-    let helper = Helper::start(&start, Path::new("/tmp"))?;
-    supervise(helper, &Task::new()?, &mut |_, _| Ok(()))
-        .map(|_| WORKS.store(true, Ordering::Relaxed))
-        .map_err(|error| error.as_kind(ErrorKind::Unsupported).context("containers cannot run here"))
+    fs::create_dir(&spec.upper)?;
+    fs::create_dir(&spec.work)?;
+    execute(&spec, &Task::new()?, &mut |_, _| Ok(())).map(drop).map_err(|error| {
+        error.as_kind(ErrorKind::Unsupported).context(match isolation {
+            Isolation::Overlay => "containers cannot run here",
+            Isolation::Chroot => "commands cannot run in a copied root here",
+        })
+    })
 }
 
 /// Runs a command to its end and hands its output over as it comes.
@@ -126,9 +143,31 @@ pub fn run(
     if spec.args.is_empty() {
         return Err(Error::new(ErrorKind::InvalidArgument, "there is no command to run"));
     }
+    if let (Isolation::Chroot, Some(mount)) = (spec.isolation, spec.mounts.first()) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("nothing can be mounted at {} where commands run by chroot alone", mount.target.display()),
+        ));
+    }
+    execute(spec, task, output)
+}
+
+fn execute(
+    spec: &RunSpec,
+    task: &Task,
+    output: &mut dyn FnMut(LogStream, &[u8]) -> Result<()>,
+) -> Result<ExitStatus> {
     let near = spec.work.parent().unwrap_or(Path::new("/"));
-    let helper = Helper::start(&message(spec)?, near)?;
-    supervise(helper, task, output)
+    let message = message(spec)?;
+    let furniture = match spec.isolation {
+        Isolation::Overlay => None,
+        Isolation::Chroot => Some(chroot::furnish(spec, &message)?),
+    };
+    let status = Helper::start(&message, near).and_then(|helper| supervise(helper, task, output));
+    match furniture {
+        Some(furniture) => furniture.take_away().and(status),
+        None => status,
+    }
 }
 
 fn message(spec: &RunSpec) -> Result<Start> {
@@ -158,6 +197,7 @@ fn message(spec: &RunSpec) -> Result<Start> {
         shm_size: spec.limits.shm_size,
         memory: spec.limits.memory.unwrap_or(0),
         pids: spec.limits.pids.unwrap_or(0),
+        chroot: spec.isolation == Isolation::Chroot,
     })
 }
 

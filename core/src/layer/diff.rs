@@ -1,6 +1,7 @@
-//! What an overlay's upper directory changes, as a layer: sorted, so that the same directory gives the same bytes.
+//! What a command changed, as a layer: sorted, so that the same directory gives the same bytes.
 //!
-//! Knows nothing of mounts: the upper directory has to be at rest.
+//! A layer is made of the state that was left, not of the way there: whether an overlay took the changes or a copy of the
+//! whole root, the same state gives the same layer. Knows nothing of mounts: the directory has to be at rest.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
@@ -13,12 +14,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 
 use super::apply::mtime_of;
+use super::copied::Stamps;
 use super::entry::{Entry, EntryKind, Timestamp, display};
 use super::place::descriptor_path;
 use super::rooted;
+use super::same::Lower;
 use super::tarout::TarWriter;
 use super::toc::Toc;
-use super::tree::Tree;
+use super::tree::Node;
 use super::xattr::{self, Xattrs};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::task::Task;
@@ -27,31 +30,64 @@ use crate::task::Task;
 /// table of contents of what was written: when it is empty nothing changed, and the tar is not worth keeping.
 ///
 /// Entries are sorted by name, each directory before what is in it; times are whole seconds, those after `epoch` become
-/// `epoch`. A directory that is as it was below, with nothing changed in it, is left out; the root always is (as Docker
-/// does). Whiteouts and opaque marks are written only where `lower` has something to hide. Sockets are left out; hard
-/// links are kept among the files of `upper`.
+/// `epoch`. What is as it was below is left out, the root always (as Docker does). What is gone has a whiteout, or, where
+/// all of several names of a directory are gone, the directory is marked opaque. Sockets are left out; files with several
+/// names in `upper` are written whole, and their names as hard links.
 ///
 /// `unsupported` for directories and files that overlay renamed or changed by reference (`redirect_dir`, `metacopy`); `io`
 /// when a file changes while it is read.
 pub fn diff_overlay(
     upper: &Path,
-    lower: &Tree,
+    lower: Lower<'_>,
+    epoch: Option<i64>,
+    out: impl Write,
+    task: &Task,
+) -> Result<Toc> {
+    diff(upper, lower, None, epoch, out, task)
+}
+
+/// The same of a copy of the whole root ([`super::copy_root`]) that `stamps` came with.
+pub fn diff_copied(
+    root: &Path,
+    lower: Lower<'_>,
+    stamps: &Stamps,
+    epoch: Option<i64>,
+    out: impl Write,
+    task: &Task,
+) -> Result<Toc> {
+    diff(root, lower, Some(stamps), epoch, out, task)
+}
+
+fn diff(
+    upper: &Path,
+    lower: Lower<'_>,
+    stamps: Option<&Stamps>,
     epoch: Option<i64>,
     out: impl Write,
     task: &Task,
 ) -> Result<Toc> {
     let open = || format!("open {}", upper.display());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = rustix::fs::openat(CWD, upper, flags, Mode::empty()).context(open)?;
-    let names = names_of(&root, Path::new(""))?;
+    let directory = rustix::fs::openat(CWD, upper, flags, Mode::empty()).context(open)?;
+    let mut root = Level {
+        directory,
+        path: PathBuf::new(),
+        names: Vec::new(),
+        compared: true,
+        through: stamps.is_none(),
+        emptied: false,
+        pending: None,
+    };
+    root.list(&lower)?;
     let mut diff = Diff {
         lower,
+        stamps,
         epoch,
         task,
         out: TarWriter::new(out),
         toc: Toc::default(),
         inodes: HashMap::new(),
-        levels: vec![Level { directory: root, path: PathBuf::new(), names, merged: true, pending: None }],
+        levels: vec![root],
     };
     diff.walk()?;
     diff.out.finish()?.flush().context(|| "write layer")?;
@@ -64,14 +100,66 @@ struct Level {
     path: PathBuf,
     /// Names still to do, the next one last.
     names: Vec<CString>,
-    /// Whether what lower layers have in it shows through.
-    merged: bool,
+    /// Whether the layers below have a directory here, whose names these are compared with.
+    compared: bool,
+    /// Whether what is not here is there all the same: an overlay shows what the layers below have.
+    through: bool,
+    /// Whether it is marked opaque, which stands for every name that is gone.
+    emptied: bool,
     /// Its entry, while nothing in it has changed and nothing of it either.
     pending: Option<Entry>,
 }
 
+impl Level {
+    /// Lists the names to do: what is here and, unless it shows through, what the layers below have.
+    fn list(&mut self, lower: &Lower<'_>) -> Result<()> {
+        let what = || format!("list {}", display(&self.path));
+        let mut names = rooted::list(&self.directory).context(what)?;
+        if self.compared && !self.through {
+            let below = lower.tree.children(&self.path);
+            names.extend(below.filter_map(|name| CString::new(name.as_bytes()).ok()));
+            names.sort();
+            names.dedup();
+        }
+        names.reverse();
+        self.names = names;
+        Ok(())
+    }
+
+    /// Whether the layers below have several names here and none of them is left.
+    fn lost_all(&self, lower: &Lower<'_>) -> Result<bool> {
+        let mut count = 0;
+        if !self.compared {
+            return Ok(false);
+        }
+        for name in lower.tree.children(&self.path) {
+            let what = || format!("read {}", display(&self.path.join(name)));
+            match rooted::stat(&self.directory, name).context(what)? {
+                None if self.through => return Ok(false),
+                Some(stat) if kind_of(&stat).is_some() => return Ok(false),
+                _ => count += 1,
+            }
+        }
+        Ok(count > 1)
+    }
+}
+
+/// What an entry of a layer can be; nothing for overlay's whiteouts and for sockets: they are not there for a layer.
+fn kind_of(stat: &Stat) -> Option<EntryKind> {
+    match rooted::file_type(stat) {
+        FileType::RegularFile => Some(EntryKind::File),
+        FileType::Directory => Some(EntryKind::Directory),
+        FileType::Symlink => Some(EntryKind::Symlink),
+        FileType::CharacterDevice if stat.st_rdev != 0 => Some(EntryKind::CharDevice),
+        FileType::BlockDevice => Some(EntryKind::BlockDevice),
+        FileType::Fifo => Some(EntryKind::Fifo),
+        _ => None,
+    }
+}
+
 struct Diff<'a, W: Write> {
-    lower: &'a Tree,
+    lower: Lower<'a>,
+    stamps: Option<&'a Stamps>,
     epoch: Option<i64>,
     task: &'a Task,
     out: TarWriter<W>,
@@ -79,12 +167,6 @@ struct Diff<'a, W: Write> {
     /// The first name of each file that has several.
     inodes: HashMap<(u64, u64), PathBuf>,
     levels: Vec<Level>,
-}
-
-fn names_of(directory: &OwnedFd, path: &Path) -> Result<Vec<CString>> {
-    let mut names = rooted::list(directory).context(|| format!("list {}", display(path)))?;
-    names.reverse();
-    Ok(names)
 }
 
 impl<W: Write> Diff<'_, W> {
@@ -104,27 +186,26 @@ impl<W: Write> Diff<'_, W> {
     /// Does one name of the innermost directory.
     fn visit(&mut self, name: &OsStr) -> Result<()> {
         let Some(level) = self.levels.last() else { return Ok(()) };
-        let (path, merged) = (level.path.join(name), level.merged);
+        let path = level.path.join(name);
         let directory = level.directory.as_fd();
         let what = || format!("read {}", display(&path));
-        let Some(stat) = rooted::stat(directory, name).context(what)? else { return Ok(()) };
-        let below = if merged { self.lower.get(&path) } else { None };
-        let kind = match rooted::file_type(&stat) {
-            FileType::Directory => {
-                let opened = rooted::open_listable(directory, name).context(what)?;
-                return self.enter(path, opened);
-            }
-            FileType::CharacterDevice if stat.st_rdev == 0 => {
-                return if below.is_some() { self.write(Entry::hiding(&path), None) } else { Ok(()) };
-            }
-            FileType::RegularFile => EntryKind::File,
-            FileType::Symlink => EntryKind::Symlink,
-            FileType::CharacterDevice => EntryKind::CharDevice,
-            FileType::BlockDevice => EntryKind::BlockDevice,
-            FileType::Fifo => EntryKind::Fifo,
-            _ => return Ok(()),
+        let below = if level.compared { self.lower.tree.get(&path) } else { None };
+        let stat = rooted::stat(directory, name).context(what)?;
+        let Some((stat, kind)) = stat.and_then(|stat| Some((stat, kind_of(&stat)?))) else {
+            let hides = below.is_some() && !level.emptied;
+            return if hides { self.write(Entry::hiding(&path), None) } else { Ok(()) };
         };
+        if kind == EntryKind::Directory {
+            let opened = rooted::open_listable(directory, name).context(what)?;
+            return self.enter(path, opened);
+        }
+        if self.stamps.is_some_and(|stamps| stamps.untouched(&path, &stat)) {
+            return Ok(());
+        }
+        // A name that links to another one belongs to it, whatever was below.
+        let mut below = below;
         if stat.st_nlink > 1 {
+            below = None;
             let inode = (stat.st_dev, stat.st_ino);
             if let Some(first) = self.inodes.get(&inode) {
                 let mut entry = self.entry(&path, EntryKind::Hardlink, &stat);
@@ -134,7 +215,7 @@ impl<W: Write> Diff<'_, W> {
             self.inodes.insert(inode, path.clone());
         }
         if kind == EntryKind::File {
-            return self.file(path, name);
+            return self.file(path, name, below);
         }
         let mut entry = self.entry(&path, kind, &stat);
         match kind {
@@ -149,10 +230,15 @@ impl<W: Write> Diff<'_, W> {
         }
         let xattrs = xattr::of_path(&descriptor_path(directory, name)).context(what)?;
         entry.xattrs = kept(&path, xattrs)?;
+        if let Some(node) = below
+            && self.lower.has(node, &entry, &stat, None)?
+        {
+            return Ok(());
+        }
         self.write(entry, None)
     }
 
-    fn file(&mut self, path: PathBuf, name: &OsStr) -> Result<()> {
+    fn file(&mut self, path: PathBuf, name: &OsStr, below: Option<&Node>) -> Result<()> {
         let what = || format!("read {}", display(&path));
         let Some(level) = self.levels.last() else { return Ok(()) };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -161,38 +247,45 @@ impl<W: Write> Diff<'_, W> {
         let mut entry = self.entry(&path, EntryKind::File, &stat);
         entry.size = u64::try_from(stat.st_size).unwrap_or(0);
         entry.xattrs = kept(&path, xattr::of_file(file.as_fd()).context(what)?)?;
-        self.write(entry, Some(File::from(file)))
+        let file = File::from(file);
+        if let Some(node) = below
+            && self.lower.has(node, &entry, &stat, Some(&file))?
+        {
+            return Ok(());
+        }
+        self.write(entry, Some(file))
     }
 
     /// Goes into a directory. Its entry is written now if it changed, or once something in it did.
     fn enter(&mut self, path: PathBuf, directory: OwnedFd) -> Result<()> {
         let what = || format!("read {}", display(&path));
-        let through = self.levels.last().is_some_and(|level| level.merged);
-        let below = if through { self.lower.get(&path).filter(|node| node.is_directory()) } else { None };
+        let Some(above) = self.levels.last() else { return Ok(()) };
+        let below = if above.compared { self.lower.tree.get(&path) } else { None };
+        let below = below.filter(|node| node.is_directory());
         let stat = rustix::fs::fstat(&directory).context(what)?;
         let xattrs = xattr::of_file(directory.as_fd()).context(what)?;
-        let opaque = xattr::is_opaque(&xattrs);
+        let through = above.through && below.is_some() && !xattr::is_opaque(&xattrs);
         let mut entry = self.entry(&path, EntryKind::Directory, &stat);
         entry.xattrs = kept(&path, xattrs)?;
-        let changed = below.is_none_or(|node| {
-            let old = &node.entry;
-            let mut old_xattrs = old.xattrs.clone();
-            old_xattrs.retain(|name, _| xattr::belongs_into_layer(name));
-            (old.mode, old.uid, old.gid, old.mtime.seconds)
-                != (entry.mode, entry.uid, entry.gid, stat.st_mtime)
-                || old_xattrs != entry.xattrs
-        });
-        let marked = opaque && below.is_some();
-        let merged = below.is_some() && !opaque;
-        let names = names_of(&directory, &path)?;
-        let mut pending = Some(entry);
-        if changed || marked {
-            self.write(pending.take().unwrap_or_else(|| Entry::implicit_directory(&path)), None)?;
+        let untouched = self.stamps.is_some_and(|stamps| stamps.untouched(&path, &stat));
+        let changed = match below {
+            Some(node) => !untouched && !self.lower.has(node, &entry, &stat, None)?,
+            None => true,
+        };
+        let compared = below.is_some();
+        let mut level =
+            Level { directory, path, names: Vec::new(), compared, through, emptied: false, pending: None };
+        level.emptied = level.lost_all(&self.lower)?;
+        level.list(&self.lower)?;
+        if changed || level.emptied {
+            self.write(entry, None)?;
+        } else {
+            level.pending = Some(entry);
         }
-        if marked {
-            self.write(Entry::opaque(&path), None)?;
+        if level.emptied {
+            self.write(Entry::opaque(&level.path), None)?;
         }
-        self.levels.push(Level { directory, path, names, merged, pending });
+        self.levels.push(level);
         Ok(())
     }
 

@@ -108,7 +108,7 @@ impl Entry {
     }
 
     /// The whiteout that hides this path.
-    pub(super) fn hiding(path: &Path) -> Self {
+    pub fn hiding(path: &Path) -> Self {
         let mut name = OsString::from(WHITEOUT);
         name.push(path.file_name().unwrap_or_default());
         Entry::new(path.with_file_name(name), EntryKind::File, 0o644)

@@ -4,6 +4,7 @@
 
 mod apply;
 mod compression;
+mod copied;
 mod decode;
 mod diff;
 mod entry;
@@ -15,6 +16,7 @@ mod pipe;
 mod place;
 mod read;
 mod rooted;
+mod same;
 mod sparse;
 mod stubs;
 mod tarout;
@@ -25,15 +27,17 @@ mod xattr;
 
 pub use apply::apply_flat;
 pub use compression::{Compression, decoder};
-pub use diff::diff_overlay;
+pub use copied::{Stamps, copy_root};
+pub use diff::{diff_copied, diff_overlay};
 pub use entry::{Entry, EntryKind, Timestamp};
 pub use overlay::apply_overlay;
 pub use pipe::{Sender, beside};
 pub use read::{TarReader, begins_tar};
+pub use same::Lower;
 pub use stubs::remove_stubs;
 pub use tarout::TarWriter;
 pub use toc::{Toc, scan};
-pub use tree::Tree;
+pub use tree::{Node, Tree};
 pub use writer::LayerWriter;
 
 #[cfg(test)]

@@ -25,20 +25,32 @@ pub struct Node {
     pub layer: u32,
     /// Which layer put it here. Not `layer` for a hard link into a lower one.
     placed: u32,
+    /// Which entry of `layer` it is, counted from 0: a layer may have a path twice.
+    position: u32,
     source: Option<PathBuf>,
 }
 
 impl Node {
+    fn implicit_directory(path: impl Into<PathBuf>, layer: u32) -> Self {
+        Node { entry: Entry::implicit_directory(path), layer, placed: layer, position: 0, source: None }
+    }
+
     /// The path that the layer's tar has its content under. It differs from the entry's path for a hard link, and where
-    /// a parent in the tar is a symlink. Nodes of one layer with one source are one inode.
+    /// a parent in the tar is a symlink.
     pub fn source(&self) -> &Path {
         self.source.as_deref().unwrap_or(&self.entry.path)
     }
 
-    /// The layer whose unpacked directory ([`super::apply_overlay`]) has it, under the entry's path and with no symlink on
-    /// the way. Never look for [`Node::source`] there: a symlink of the layer may lead that path anywhere.
+    /// The layer that put it here, and whose unpacked directory ([`super::apply_overlay`]) has it, under the entry's path and
+    /// with no symlink on the way. Never look for [`Node::source`] there: a symlink of the layer may lead that path anywhere.
     pub fn unpacked_in(&self) -> u32 {
         self.placed
+    }
+
+    /// Which entry of [`Node::layer`] has its content: the number in its table of contents and tar. Nodes of one layer with one
+    /// position are one inode.
+    pub fn position(&self) -> u32 {
+        self.position
     }
 
     /// Whether it is a directory.
@@ -48,6 +60,7 @@ impl Node {
 }
 
 /// A node in the order of paths, component by component: all below a directory follows it directly.
+#[derive(Clone)]
 struct Slot(Box<Node>);
 
 impl Borrow<Path> for Slot {
@@ -77,13 +90,14 @@ impl PartialEq for Slot {
 impl Eq for Slot {}
 
 /// The merged view of a stack of layers. About 250 bytes for each path.
+#[derive(Clone)]
 pub struct Tree {
     nodes: BTreeSet<Slot>,
 }
 
 impl Default for Tree {
     fn default() -> Self {
-        let root = Node { entry: Entry::implicit_directory(""), layer: 0, placed: 0, source: None };
+        let root = Node::implicit_directory("", 0);
         Tree { nodes: BTreeSet::from([Slot(Box::new(root))]) }
     }
 }
@@ -96,14 +110,14 @@ impl Tree {
     pub fn apply(&mut self, layer: u32, toc: &Toc) -> Result<()> {
         // Entries of one directory mostly follow each other: its resolved path is kept.
         let mut parent: Option<(&Path, PathBuf)> = None;
-        for entry in &toc.entries {
+        for (position, entry) in (0..).zip(&toc.entries) {
             if let Some(whiteout) = entry.whiteout() {
                 self.hide(layer, &whiteout)?;
                 parent = None;
                 continue;
             }
             let Some(given) = entry.path.parent() else {
-                self.put(Node { entry: entry.clone(), layer, placed: layer, source: None });
+                self.put(Node { entry: entry.clone(), layer, placed: layer, position, source: None });
                 continue;
             };
             if parent.as_ref().is_none_or(|(last, _)| *last != given) {
@@ -117,7 +131,7 @@ impl Tree {
             let source = (path != entry.path).then(|| std::mem::replace(&mut placed.path, path));
             let replaced = match entry.kind {
                 EntryKind::Hardlink => self.put_hardlink(layer, placed, entry)?,
-                _ => self.put(Node { entry: placed, layer, placed: layer, source }),
+                _ => self.put(Node { entry: placed, layer, placed: layer, position, source }),
             };
             if replaced {
                 parent = None;
@@ -247,6 +261,7 @@ impl Tree {
             entry: Entry { path: placed.path, ..node.entry.clone() },
             layer: node.layer,
             placed: layer,
+            position: node.position,
             source: Some(node.source().to_owned()),
         };
         Ok(self.put(linked))
@@ -281,9 +296,7 @@ impl Tree {
             }
         }
         for directory in missing {
-            let node =
-                Node { entry: Entry::implicit_directory(directory), layer, placed: layer, source: None };
-            self.nodes.insert(Slot(Box::new(node)));
+            self.nodes.insert(Slot(Box::new(Node::implicit_directory(directory, layer))));
         }
         Ok(resolved)
     }

@@ -1,5 +1,7 @@
 //! Indexes that names led to: their bytes, and the blobs of other platforms that are kept with them.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, params};
 
 use super::Store;
@@ -9,6 +11,7 @@ use super::presence::Lease;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::reference::Reference;
+use crate::spec::{Document, Index};
 
 /// An index to be added.
 #[derive(Clone)]
@@ -32,7 +35,44 @@ pub struct StoredIndex {
     pub whole: bool,
 }
 
+/// What an index leads to, all of it here, each blob once.
+#[derive(Clone, Debug, Default)]
+pub struct IndexContents {
+    /// Manifests, indexes in the index, and configs.
+    pub documents: Vec<Digest>,
+    /// Layers.
+    pub layers: Vec<Digest>,
+}
+
 impl Store {
+    /// Reads what an index leads to; `not_found` where a manifest of it is not here.
+    pub fn contents_of(&self, index: &Index) -> Result<IndexContents> {
+        let mut contents = IndexContents::default();
+        self.gather(index, &mut contents, &mut BTreeSet::new())?;
+        Ok(contents)
+    }
+
+    fn gather(&self, index: &Index, contents: &mut IndexContents, seen: &mut BTreeSet<Digest>) -> Result<()> {
+        for listed in &index.manifests {
+            if !seen.insert(listed.digest) {
+                continue;
+            }
+            contents.documents.push(listed.digest);
+            let what = format!("manifest {}", listed.digest);
+            match Document::parse(&self.document(listed.digest)?, &what)? {
+                Document::Index(index) => self.gather(&index, contents, seen)?,
+                Document::Manifest(manifest) => {
+                    contents
+                        .documents
+                        .extend(seen.insert(manifest.config.digest).then_some(manifest.config.digest));
+                    let layers = manifest.layers.iter().map(|layer| layer.digest);
+                    contents.layers.extend(layers.filter(|layer| seen.insert(*layer)));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Adds an index in the caller's transaction; its blobs must be there. One that was there only in part becomes whole, never
     /// the other way round.
     pub fn add_index(&self, db: &Connection, index: NewIndex) -> Result<Digest> {
@@ -78,6 +118,13 @@ impl Store {
             [],
         )?;
         db.run("UPDATE names SET via = NULL WHERE via NOT IN (SELECT digest FROM blobs)", []).map(drop)
+    }
+
+    /// Whether a name leads to an index with this image: that of another platform, which has no name of its own.
+    pub(super) fn is_listed_by_index(&self, db: &Connection, image: Digest) -> Result<bool> {
+        let sql = "SELECT count(*) FROM images JOIN index_blobs ON index_blobs.digest = images.manifest
+                   JOIN names ON names.via = index_blobs.via WHERE images.id = ?";
+        Ok(db.number(sql, [image])? > 0)
     }
 
     /// The index that a name led to, if it did.

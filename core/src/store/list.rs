@@ -114,8 +114,9 @@ impl Store {
     ) -> Result<Option<ImageSummary>> {
         let names = self.names(db, id)?;
         if names.is_empty() {
-            let children = self.children(db, id)?;
-            let hidden = children > 0 && (!all || filters.dangling == Some(true));
+            // What a named index leads to has no name, but is not dangling either.
+            let needed = self.children(db, id)? > 0 || self.is_listed_by_index(db, id)?;
+            let hidden = needed && (!all || filters.dangling == Some(true));
             if hidden || filters.dangling == Some(false) || !filters.patterns.is_empty() {
                 return Ok(None);
             }

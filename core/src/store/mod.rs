@@ -18,6 +18,7 @@ mod partial;
 mod presence;
 mod remove;
 mod report;
+mod roots;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -31,17 +32,18 @@ pub use caches::{CacheMount, CacheSharing};
 pub use containers::ContainerFolder;
 pub use db::Sql;
 pub use images::{ImageRecord, NewImage, NewLayer, StoredLayer};
-pub use indexes::NewIndex;
+pub use indexes::{IndexContents, NewIndex, StoredIndex};
 pub use partial::{Claim, PartialBlob};
 pub use presence::Lease;
 pub use report::{
     DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem, PruneOptions, PruneReport,
     RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,
 };
+pub use snapshots::Form;
 
 use std::path::{Path, PathBuf};
 
-use crate::config::Limits;
+use crate::config::{Isolation, Limits};
 use crate::error::Result;
 use crate::fs;
 use presence::Presence;
@@ -50,6 +52,7 @@ use presence::Presence;
 pub struct Store {
     root: PathBuf,
     limits: Limits,
+    isolation: Option<Isolation>,
     db: db::Database,
     presence: Presence,
 }
@@ -67,9 +70,20 @@ impl Store {
         }
         let presence = Presence::announce(&root)?;
         let db = db::Database::open(&root.join("layerkit.db"))?;
-        let store = Store { root, limits, db, presence };
+        let store = Store { root, limits, isolation: None, db, presence };
         store.forget_dead_engines()?;
         Ok(store)
+    }
+
+    /// The same store, for commands that are run in a given way.
+    pub fn isolated_by(mut self, isolation: Option<Isolation>) -> Store {
+        self.isolation = isolation;
+        self
+    }
+
+    /// How commands are to be run, and images therefore unpacked; `None`: whatever works.
+    pub fn isolation(&self) -> Option<Isolation> {
+        self.isolation
     }
 
     /// The root of the store.

@@ -257,7 +257,8 @@ impl Store {
             "SELECT id FROM images ORDER BY created DESC, added DESC"
         } else {
             "SELECT id FROM images WHERE id NOT IN (SELECT image FROM names)
-               AND id NOT IN (SELECT parent FROM images WHERE parent IS NOT NULL) ORDER BY created DESC, added DESC"
+               AND id NOT IN (SELECT parent FROM images WHERE parent IS NOT NULL)
+               AND manifest NOT IN (SELECT digest FROM index_blobs JOIN names ON names.via = index_blobs.via) ORDER BY created DESC, added DESC"
         };
         db.rows(sql, [], |row| row.get(0))
     }

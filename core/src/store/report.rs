@@ -121,9 +121,9 @@ pub struct Info {
     pub images: u64,
     /// How many containers there are.
     pub containers: u64,
-    /// `overlay` where builds can run steps, else `none`.
+    /// How builds run steps: `overlay`, `chroot` (a copied root and no isolation) or `none`.
     pub run_mode: String,
-    /// Why steps cannot run, or empty.
+    /// Why not `overlay`, or empty.
     pub run_reason: String,
     /// `wal`, or `delete` where the file system (NFS) does not carry a WAL.
     pub journal: String,

@@ -29,3 +29,15 @@ CREATE TABLE context_digests (
   used    INTEGER NOT NULL,
   digests BLOB NOT NULL
 ) WITHOUT ROWID;
+
+-- Unpacked layers in snapshots/<folder>, derived data; `boot` is the boot that wrote one. `form`: `layer`, the one layer in
+-- overlayfs's form, or `root`, all layers up to it applied to one directory.
+DROP TABLE snapshots;
+CREATE TABLE snapshots (
+  chain_id TEXT NOT NULL,
+  form     TEXT NOT NULL,
+  folder   INTEGER NOT NULL UNIQUE,
+  size     INTEGER NOT NULL,
+  boot     TEXT NOT NULL,
+  PRIMARY KEY (chain_id, form)
+) WITHOUT ROWID;

@@ -17,11 +17,29 @@ use crate::fs;
 use crate::layer::{self, Tree};
 use crate::task::Task;
 
-/// An unpacked layer in overlayfs's form.
+/// Something unpacked.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Its directory.
     pub path: PathBuf,
+}
+
+/// What a snapshot holds of the layers of its ChainID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The topmost one, as a directory of an overlay.
+    Layer,
+    /// All of them, as one root.
+    Root,
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Form::Layer => "layer",
+            Form::Root => "root",
+        }
+    }
 }
 
 fn boot_id() -> Result<String> {
@@ -35,10 +53,12 @@ impl Store {
     }
 
     /// The snapshot of a ChainID, if there is one of this boot.
-    pub fn snapshot(&self, db: &Connection, chain_id: Digest) -> Result<Option<Snapshot>> {
-        let row = db.first("SELECT folder, boot FROM snapshots WHERE chain_id = ?", [chain_id], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-        })?;
+    pub fn snapshot(&self, db: &Connection, chain_id: Digest, form: Form) -> Result<Option<Snapshot>> {
+        let row = db.first(
+            "SELECT folder, boot FROM snapshots WHERE chain_id = ? AND form = ?",
+            params![chain_id, form.name()],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+        )?;
         let Some((folder, boot)) = row else { return Ok(None) };
         let path = self.snapshot_path(folder).join("fs");
         Ok((boot == boot_id()? && fs::stat(&path)?.is_some()).then_some(Snapshot { path }))
@@ -53,7 +73,7 @@ impl Store {
             task.check()?;
             let found = self.db.write_relaxed(|db| {
                 lease.snapshot(db, layer.chain_id)?;
-                self.snapshot(db, layer.chain_id)
+                self.snapshot(db, layer.chain_id, Form::Layer)
             })?;
             if let Some(snapshot) = found {
                 snapshots.push(snapshot);
@@ -83,7 +103,7 @@ impl Store {
         fs::set_mode(&path, 0o755)?;
         self.read_layer(layer, |tar| layer::apply_overlay(&path, lowers, lower, tar, &self.limits, task))
             .context(|| format!("unpack layer {}", layer.digest))?;
-        self.add_snapshot(layer.chain_id, folder)
+        self.add_snapshot(layer.chain_id, Form::Layer, folder)
     }
 
     /// Hands a layer's tar to `work`, which has to read all of it, on another thread than the one that reads and decompresses, and
@@ -135,25 +155,25 @@ impl Store {
         Ok(value)
     }
 
-    /// Makes a directory with a layer in `fs` the snapshot of its ChainID. When another process was first, its one is
-    /// taken.
-    pub fn add_snapshot(&self, chain_id: Digest, folder: tempfile::TempDir) -> Result<Snapshot> {
+    /// Makes a directory with what was unpacked in `fs` the snapshot of its ChainID. When another process was first, its one
+    /// is taken.
+    pub fn add_snapshot(&self, chain_id: Digest, form: Form, folder: tempfile::TempDir) -> Result<Snapshot> {
         let size = fs::tree_size(folder.path())?;
         let boot = boot_id()?;
         self.db.write_relaxed(|db| {
-            if let Some(snapshot) = self.snapshot(db, chain_id)? {
+            if let Some(snapshot) = self.snapshot(db, chain_id, form)? {
                 return Ok(snapshot);
             }
             // A row of another boot: its folder goes with the next collection.
-            db.run("DELETE FROM snapshots WHERE chain_id = ?", [chain_id])?;
+            db.run("DELETE FROM snapshots WHERE chain_id = ? AND form = ?", params![chain_id, form.name()])?;
             let number = db
                 .first("SELECT coalesce(max(folder), 0) + 1 FROM snapshots", [], |row| row.get::<_, i64>(0))?
                 .unwrap_or(1);
             let path = self.free_folder(number)?;
             fs::rename_new(folder.path(), &path.1)?;
             db.run(
-                "INSERT INTO snapshots (chain_id, folder, size, boot) VALUES (?, ?, ?, ?)",
-                params![chain_id, path.0, size as i64, boot],
+                "INSERT INTO snapshots (chain_id, form, folder, size, boot) VALUES (?, ?, ?, ?, ?)",
+                params![chain_id, form.name(), path.0, size as i64, boot],
             )?;
             Ok(Snapshot { path: path.1.join("fs") })
         })

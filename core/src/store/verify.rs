@@ -230,7 +230,7 @@ impl Store {
                 continue; // collected meanwhile
             }
             if options.repair {
-                self.db.write(|db| db.run("DELETE FROM snapshots WHERE chain_id = ?", [chain_id]))?;
+                self.db.write(|db| db.run("DELETE FROM snapshots WHERE folder = ?", [folder]))?;
             }
             report.problems.push(Problem {
                 kind: "snapshot_missing".into(),

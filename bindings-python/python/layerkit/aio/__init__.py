@@ -19,10 +19,11 @@ from .. import engine as blocking
 from .._native import CancelToken
 from ..types import DiskUsage, Filters, Info, Limits, OnEvent, PruneReport, RegistryConfig, StrPath, VerifyReport
 from ._run import call, long
+from .builder import Builder
 from .images import Image, Images
 from .registry import Registry
 
-__all__ = ["Engine", "Image", "Images", "Registry", "System"]
+__all__ = ["Builder", "Engine", "Image", "Images", "Registry", "System"]
 
 _E = TypeVar("_E", bound="Engine")
 
@@ -89,6 +90,10 @@ class Engine:
     def system(self) -> System:
         """The store as a whole."""
         return System(self)
+
+    def build(self, base: str, *, name: str | None = None, platform: str | None = None) -> Builder:
+        """See `layerkit.Engine.build`."""
+        return Builder(self.images).step("FROM", f"{base} AS {name}" if name else base, platform=platform)
 
     def close(self) -> None:
         """Closes the store. Closing twice is fine."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import builtins
 import functools
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, overload
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .. import images as blocking
 from .._native import CancelToken
 from ..types import (
     AuthConfig,
+    BuildOptions,
+    BuildResult,
     Compression,
     Filters,
     HistoryEntry,
     ImageSummary,
-    Network,
     OnEvent,
     PruneReport,
     PushedImage,
@@ -27,6 +28,9 @@ from ..types import (
     Target,
 )
 from ._run import call, long
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Image", "Images"]
 
@@ -91,6 +95,11 @@ class Image:
     def summary(self) -> ImageSummary:
         """All that a list tells of an image."""
         return self._image.summary
+
+    @property
+    def built(self) -> BuildResult | None:
+        """See `layerkit.Image.built`."""
+        return self._image.built
 
     async def inspect(self) -> dict[str, Any]:
         """See `layerkit.Image.inspect`."""
@@ -250,36 +259,14 @@ class Images:
 
     async def build(
         self,
-        path: StrPath,
+        path: StrPath | None = None,
         *,
-        dockerfile: StrPath | None = None,
-        tag: str | Sequence[str] | None = None,
-        buildargs: Mapping[str, str] | None = None,
-        target: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        nocache: bool = False,
-        network_mode: Network | None = None,
-        platform: str | None = None,
-        compression: Compression | None = None,
-        source_date_epoch: int | None = None,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
+        **options: Unpack[BuildOptions],
     ) -> Image:
         """See `layerkit.Images.build`."""
-        run = functools.partial(
-            self._images.build,
-            path,
-            dockerfile=dockerfile,
-            tag=tag,
-            buildargs=buildargs,
-            target=target,
-            labels=labels,
-            nocache=nocache,
-            network_mode=network_mode,
-            platform=platform,
-            compression=compression,
-            source_date_epoch=source_date_epoch,
-        )
+        run = functools.partial(self._images.build, path, **options)
         return Image(await long(lambda sink, token: run(on_event=sink, cancel=token), on_event, cancel))
 
     @overload

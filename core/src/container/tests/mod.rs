@@ -1,12 +1,14 @@
 //! Containers as a command inside and a caller outside see them. They need root, as running containers does.
 #![allow(clippy::disallowed_methods)] // makes layers by hand and looks at what is left of them
 
+mod chroot;
 mod seccomp;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -14,7 +16,7 @@ use super::*;
 const ID: &str = "0123456789abcdef0123456789abcdef";
 const APPLETS: &[&str] = &[
     "cat", "chmod", "dd", "echo", "env", "find", "grep", "head", "hostname", "id", "ip", "ls", "mkdir",
-    "mknod", "mount", "ps", "pwd", "rm", "sh", "sleep", "stat", "touch", "true", "unshare", "wc",
+    "mknod", "mount", "ps", "pwd", "rm", "setsid", "sh", "sleep", "stat", "touch", "true", "unshare", "wc",
 ];
 
 /// A layer with busybox, and places for any number of containers.
@@ -80,6 +82,7 @@ impl Place {
         fs::create_dir(&work).unwrap();
         RunSpec {
             id: ID.to_owned(),
+            isolation: Isolation::Overlay,
             lowers: vec![self.layer.clone()],
             upper,
             work,
@@ -159,7 +162,9 @@ fn in_process(test: &str) -> Command {
 
 #[test]
 fn containers_are_supported_where_these_tests_run() {
-    is_supported().unwrap();
+    for isolation in [Isolation::Overlay, Isolation::Chroot] {
+        is_supported(isolation, tempfile::tempdir().unwrap().path()).unwrap();
+    }
 }
 
 #[test]
@@ -542,7 +547,7 @@ fn leaves_nothing_in_its_process() {
         assert_eq!(place.sh(&format!("echo x; exit {code}")).code(), code);
     }
     assert!(ran(&RunSpec { cwd: "/none".to_owned(), ..place.spec(&["true"]) }).result.is_err());
-    is_supported().unwrap();
+    is_supported(Isolation::Overlay, tempfile::tempdir().unwrap().path()).unwrap();
     assert_eq!(before, (open(), children(), threads(), mounts()));
 }
 

@@ -118,3 +118,11 @@ fn paths_resolve_inside_the_root() {
     assert_eq!(tree.resolve(Path::new("loop/x"), true).unwrap_err().kind(), ErrorKind::InvalidImage);
     assert_eq!(resolve("loop", false), Path::new("loop"));
 }
+
+#[test]
+fn what_shares_a_path_in_a_layer_is_told_apart_by_its_position() {
+    let tree = stack(vec![vec![directory("d"), file("d/a"), hardlink("d/b", "d/a"), file("d/a")]]);
+    let node = |path: &str| tree.get(Path::new(path)).unwrap();
+    assert_eq!((node("d/a").source(), node("d/b").source()), (Path::new("d/a"), Path::new("d/a")));
+    assert_eq!((node("d/a").position(), node("d/b").position()), (3, 1));
+}

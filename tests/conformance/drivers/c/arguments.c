@@ -25,7 +25,7 @@ json_t *take(struct request *request, const char *name) {
     return value;
 }
 
-static const char *text_of(struct request *request, const char *key, const json_t *value) {
+const char *text_of(struct request *request, const char *key, const json_t *value) {
     if (!json_is_string(value)) {
         trouble(request, "argument %s is no string", key);
         return "";
@@ -72,7 +72,7 @@ static void fill_pairs(struct request *request, json_t *value, const layerkit_pa
 
 static bool fill_from(struct request *request, json_t *values, const struct field *fields, void *options);
 
-static const layerkit_auth *auth_of(struct request *request, json_t *value) {
+const layerkit_auth *auth_of(struct request *request, json_t *value) {
     static const struct field fields[] = {
         {"username", TEXT, offsetof(layerkit_auth, username), 0},
         {"password", TEXT, offsetof(layerkit_auth, password), 0},
@@ -252,6 +252,23 @@ bool fill_build(struct request *request, layerkit_build_options *options) {
         {"platform", TEXT, AT(build, platform), 0},
         {"compression", TEXT, AT(build, compression), 0},
         {"source_date_epoch", EPOCH, AT(build, source_date_epoch), AT(build, has_source_date_epoch)},
+        {"dockerfile_text", TEXT, AT(build, dockerfile_text), 0},
+        {"contexts", MAP, AT(build, contexts), AT(build, contexts_count)},
+        {"no_cache_stages", TEXTS, AT(build, no_cache_stages), AT(build, no_cache_stages_count)},
+        {"pull", FLAG, AT(build, pull), 0},
+        {"squash", FLAG, AT(build, squash), 0},
+        {"jobs", COUNT, AT(build, jobs), 0},
+        {"allow", TEXTS, AT(build, allow), AT(build, allow_count)},
+        {"platforms", TEXTS, AT(build, platforms), AT(build, platforms_count)},
+        {"ssh", MAP, AT(build, ssh), AT(build, ssh_count)},
+        {"memory", NUMBER, AT(build, memory), 0},
+        {"pids_limit", NUMBER, AT(build, pids_limit), 0},
+        {"shm_size", NUMBER, AT(build, shm_size), 0},
+        {"extra_hosts", TEXTS, AT(build, extra_hosts), AT(build, extra_hosts_count)},
+        {"cache_from", TEXTS, AT(build, cache_from), AT(build, cache_from_count)},
+        {"cache_to", TEXTS, AT(build, cache_to), AT(build, cache_to_count)},
+        {"iidfile", TEXT, AT(build, iidfile), 0},
+        {"metadata_file", TEXT, AT(build, metadata_file), 0},
         {NULL, TEXT, 0, 0},
     };
     return fill(request, fields, options);

@@ -17,7 +17,7 @@ struct request {
     /* Why the driver could not do what was asked, or empty: an answer with code `driver`. */
     char trouble[256];
     /* Memory that option structs point to. */
-    void *memory[64];
+    void *memory[1024];
     int memory_count;
 };
 
@@ -33,6 +33,10 @@ void write_line(const struct request *request, const char *key, json_t *value);
 const char *take_text(struct request *request, const char *name);
 /* An argument that is an object or list, taken out: the caller's to free. */
 json_t *take(struct request *request, const char *name);
+/* A string as a text that lives as long as the request. */
+const char *text_of(struct request *request, const char *key, const json_t *value);
+/* Credentials. */
+const layerkit_auth *auth_of(struct request *request, json_t *value);
 /* Fills an option struct with what is left of `args`, and says whether anything was. */
 bool fill_engine(struct request *request, layerkit_engine_options *options);
 bool fill_list(struct request *request, layerkit_list_options *options);
@@ -65,8 +69,8 @@ struct place {
     int64_t left;
 };
 
-void open_source(struct request *request, struct place *place);
-void open_target(struct request *request, struct place *place);
+void open_source(struct request *request, const char *name, struct place *place);
+void open_target(struct request *request, const char *name, struct place *place);
 void close_place(struct place *place);
 
 /* The events that are shown and the ways to cancel that a request asks for. */
@@ -88,6 +92,8 @@ void end_watch(struct watch *watch);
 
 /* A report as a JSON value; the text is freed. */
 json_t *report(char *text);
+/* An image as `{"id", "tags"}`. */
+json_t *id_and_tags(const layerkit_image *image);
 /* Looks up the image that the argument `image` names; what is got is let go of. */
 layerkit_error *get(struct request *request, layerkit_image **image);
 void let_go(layerkit_image *image);
@@ -105,7 +111,7 @@ struct entry {
     operation call;
 };
 
-extern const struct entry images_operations[], image_operations[], registry_operations[], system_operations[];
+extern const struct entry images_operations[], build_operations[], image_operations[], registry_operations[], system_operations[];
 
 operation find_operation(const char *name);
 json_t *operation_names(void);

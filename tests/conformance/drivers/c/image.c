@@ -40,7 +40,7 @@ static layerkit_error *image_save(struct request *request, json_t **ok) {
     struct place place;
     struct watch watch;
     (void)ok;
-    open_target(request, &place);
+    open_target(request, "target", &place);
     bool any = fill_save(request, &options);
     begin_watch(request, &watch);
     if (image && !request->trouble[0])

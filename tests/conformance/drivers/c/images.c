@@ -2,7 +2,7 @@
 #include "driver.h"
 
 /* `id` and `tags` of an image, as its accessors tell them. */
-static json_t *id_and_tags(const layerkit_image *image) {
+json_t *id_and_tags(const layerkit_image *image) {
     json_t *tags = json_array();
     for (size_t i = 0; i < layerkit_image_tags_count(image); i++)
         json_array_append_new(tags, json_string(layerkit_image_tags_at(image, i)));
@@ -48,7 +48,7 @@ static layerkit_error *images_import(struct request *request, json_t **ok) {
     layerkit_error *error = NULL;
     struct place place;
     struct watch watch;
-    open_source(request, &place);
+    open_source(request, "source", &place);
     bool any = fill_import(request, &options);
     begin_watch(request, &watch);
     if (!request->trouble[0])
@@ -66,7 +66,7 @@ static layerkit_error *images_load(struct request *request, json_t **ok) {
     layerkit_error *error = NULL;
     struct place place;
     struct watch watch;
-    open_source(request, &place);
+    open_source(request, "source", &place);
     bool any = fill_load(request, &options);
     begin_watch(request, &watch);
     if (!request->trouble[0])
@@ -88,7 +88,7 @@ static layerkit_error *images_save(struct request *request, json_t **ok) {
     const char **names = keep(request, count * sizeof *names);
     (void)ok;
     json_array_foreach(images, index, image) names[index] = json_string_value(image);
-    open_target(request, &place);
+    open_target(request, "target", &place);
     bool any = fill_save(request, &options);
     begin_watch(request, &watch);
     if (!request->trouble[0])
@@ -113,21 +113,6 @@ static layerkit_error *images_remove(struct request *request, json_t **ok) {
 
 static layerkit_error *images_prune(struct request *request, json_t **ok) {
     return prune_with(request, ok, layerkit_images_prune);
-}
-
-static layerkit_error *images_build(struct request *request, json_t **ok) {
-    layerkit_build_options options = LAYERKIT_BUILD_OPTIONS_INIT;
-    layerkit_image *image = NULL;
-    layerkit_error *error = NULL;
-    struct watch watch;
-    bool any = fill_build(request, &options);
-    begin_watch(request, &watch);
-    if (!request->trouble[0])
-        error = layerkit_images_build(request->engine, any ? &options : NULL, watch.given, &image);
-    if (image) *ok = id_and_tags(image);
-    layerkit_image_free(image);
-    end_watch(&watch);
-    return error;
 }
 
 static layerkit_error *images_pull(struct request *request, json_t **ok) {
@@ -184,7 +169,6 @@ const struct entry images_operations[] = {
     {"images_save", images_save},
     {"images_remove", images_remove},
     {"images_prune", images_prune},
-    {"images_build", images_build},
     {"images_pull", images_pull},
     {"images_push", images_push},
     {"images_search", images_search},

@@ -45,7 +45,7 @@ static layerkit_error *engine_close(struct request *request, json_t **ok) {
 static const struct entry engine_operations[] = {{"engine_close", engine_close}, {NULL, NULL}};
 
 static const struct entry *const tables[] = {
-    engine_operations, images_operations, image_operations, registry_operations, system_operations,
+    engine_operations, images_operations, build_operations, image_operations, registry_operations, system_operations,
 };
 
 enum { TABLES = sizeof tables / sizeof *tables };

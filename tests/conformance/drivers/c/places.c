@@ -53,8 +53,8 @@ static const char *describe(struct request *request, struct place *place, const 
     return kind;
 }
 
-void open_source(struct request *request, struct place *place) {
-    const char *path = NULL, *kind = describe(request, place, "source", &path);
+void open_source(struct request *request, const char *name, struct place *place) {
+    const char *path = NULL, *kind = describe(request, place, name, &path);
     if (!kind) return;
     if (!strcmp(kind, "path")) {
         place->source = (layerkit_source)LAYERKIT_SOURCE_PATH(path);
@@ -67,8 +67,8 @@ void open_source(struct request *request, struct place *place) {
         place->source = (layerkit_source)LAYERKIT_SOURCE_READ(read_stream, place);
 }
 
-void open_target(struct request *request, struct place *place) {
-    const char *path = NULL, *kind = describe(request, place, "target", &path);
+void open_target(struct request *request, const char *name, struct place *place) {
+    const char *path = NULL, *kind = describe(request, place, name, &path);
     if (!kind) return;
     if (!strcmp(kind, "path")) {
         place->target = (layerkit_target)LAYERKIT_TARGET_PATH(path);

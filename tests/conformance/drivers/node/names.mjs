@@ -3,13 +3,22 @@
 /** The driver could not do what was asked. */
 export class DriverError extends Error {}
 
-const MAPS = new Set(['labels', 'buildargs', 'filters', 'manifest']);
+const MAPS = new Set([
+  ...['labels', 'buildargs', 'filters', 'manifest'],
+  ...['files', 'contexts', 'secrets', 'ssh', 'flags', 'args'],
+]);
+// Maps whose keys are the user's, of objects whose keys are ours.
+const OUTER = new Set(['auths']);
 
 function rename(value, name) {
   if (Array.isArray(value)) return value.map((entry) => rename(entry, name));
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value);
-  return Object.fromEntries(entries.map(([key, entry]) => [name(key), MAPS.has(key) ? entry : rename(entry, name)]));
+  const inside = (key, entry) => {
+    if (MAPS.has(key)) return entry;
+    if (!OUTER.has(key)) return rename(entry, name);
+    return Object.fromEntries(Object.entries(entry).map(([outer, one]) => [outer, rename(one, name)]));
+  };
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [name(key), inside(key, entry)]));
 }
 
 export const snake = (value) => rename(value, (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));

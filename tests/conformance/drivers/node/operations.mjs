@@ -13,8 +13,21 @@ const REMOVE = ['force', 'no_prune'];
 const PRUNE = ['all', 'dry_run', 'filters'];
 const BUILD = [
   ...['path', 'dockerfile', 'tags', 'buildargs', 'target', 'labels', 'no_cache', 'network', 'platform', 'compression'],
-  'source_date_epoch',
+  ...['source_date_epoch', 'files', 'dockerfile_text', 'steps', 'contexts', 'no_cache_stages', 'pull', 'auths', 'allow'],
+  ...['platforms', 'secrets', 'ssh', 'memory', 'pids_limit', 'ulimits', 'shm_size', 'extra_hosts', 'cache_from', 'cache_to'],
+  ...['squash', 'outputs', 'iidfile', 'metadata_file', 'jobs'],
 ];
+
+/** Calls `body` with the options of a build, its streams open. */
+async function withInputs(args, body) {
+  const { context_stream: contextStream, dockerfile_stream: dockerfileStream, output_stream: outputStream, ...others } = args;
+  const [options] = take(others, [], BUILD);
+  const also = (place, open, name, next) => (inputs) =>
+    place === undefined ? next(inputs) : open(place, (stream) => next({ ...inputs, [name]: stream }));
+  const output = also(outputStream, withTarget, 'output', body);
+  const dockerfile = also(dockerfileStream, withSource, 'dockerfile', output);
+  return also(contextStream, withSource, 'context', dockerfile)(options);
+}
 
 /** What an image shows of itself, as the summary it stands for. */
 function summary(image) {
@@ -78,8 +91,16 @@ export const OPERATIONS = {
     return snake(await engine.images.prune({ ...options, ...watching }));
   },
   async images_build(engine, args, watching) {
-    const [options] = take(args, [], BUILD);
-    const { id, tags } = await engine.images.build({ ...options, ...watching });
+    const build = (options) => engine.images.build({ ...options, ...watching });
+    const { id, tags } = await withInputs(args, build);
+    return { id, tags };
+  },
+  async builder_commit(engine, { steps, ...args }, watching) {
+    const [first, ...others] = steps;
+    const append = (builder, { instruction, args: words, flags }) => builder.step(instruction, words, flags);
+    const builder = others.reduce(append, engine.build(first.args));
+    const commit = (options) => builder.commit(undefined, { ...options, ...watching });
+    const { id, tags } = await withInputs(args, commit);
     return { id, tags };
   },
 

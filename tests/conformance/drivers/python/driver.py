@@ -17,9 +17,11 @@ import layerkit
 
 JSON = dict[str, Any]
 
+BUILD = {"tags": "tag", "no_cache": "nocache", "network": "network_mode", "shm_size": "shmsize"}
 #: The core's names of options where docker-py has another.
 KEYWORDS = {
-    "images_build": {"tags": "tag", "no_cache": "nocache", "network": "network_mode"},
+    "images_build": BUILD,
+    "builder_commit": BUILD,
     "images_remove": {"no_prune": "noprune"},
     "images_pull": {"name": "repository", "auth": "auth_config"},
     "images_push": {"name": "repository", "auth": "auth_config"},
@@ -100,6 +102,36 @@ def images_pull(engine: layerkit.Engine, args: JSON, watch: JSON) -> list[JSON]:
     return [loaded(image) for image in (pulled if isinstance(pulled, list) else [pulled])]
 
 
+@contextlib.contextmanager
+def build_streams(args: JSON) -> Iterator[JSON]:
+    """The options of a build with its streams open."""
+    with contextlib.ExitStack() as stack:
+        for name, mode, keyword in (
+            ("context_stream", "rb", "fileobj"),
+            ("dockerfile_stream", "rb", "dockerfile"),
+            ("output_stream", "wb", "output"),
+        ):
+            if name in args:
+                args[keyword] = stack.enter_context(stream(args.pop(name), mode))
+                args["custom_context"] = "fileobj" in args
+        yield args
+
+
+def images_build(engine: layerkit.Engine, args: JSON, watch: JSON) -> JSON:
+    with build_streams(args) as options:
+        return loaded(engine.images.build(**options, **watch))
+
+
+def builder_commit(engine: layerkit.Engine, args: JSON, watch: JSON) -> JSON:
+    first, *others = args.pop("steps")
+    builder = engine.build(first["args"])
+    for step in others:
+        flags = {name.replace("-", "_"): value for name, value in step.get("flags", {}).items()}
+        builder = builder.step(step["instruction"], step.get("args", ""), **flags)
+    with build_streams(args) as options:
+        return loaded(builder.commit(**options, **watch))
+
+
 def images_save(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
     with stream(args.pop("target"), "wb") as target:
         engine.images.save(args.pop("images"), target, **args, **watch)
@@ -127,7 +159,8 @@ OPERATIONS: dict[str, Callable[[layerkit.Engine, JSON, JSON], Any]] = {
     "images_save": images_save,
     "images_remove": lambda engine, args, watch: engine.images.remove(**args),
     "images_prune": lambda engine, args, watch: engine.images.prune(**args, **watch),
-    "images_build": lambda engine, args, watch: loaded(engine.images.build(**args, **watch)),
+    "images_build": images_build,
+    "builder_commit": builder_commit,
     "images_pull": images_pull,
     "images_push": lambda engine, args, watch: engine.images.push(**args, **watch),
     "images_search": lambda engine, args, watch: engine.images.search(**args, **watch),

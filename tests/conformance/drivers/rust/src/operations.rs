@@ -21,6 +21,7 @@ pub const NAMES: &[&str] = &[
     "images_remove",
     "images_prune",
     "images_build",
+    "builder_commit",
     "images_pull",
     "images_push",
     "images_search",
@@ -61,6 +62,11 @@ impl Args {
             true => self.take::<Place>(name)?.source().map(Some),
             false => Ok(None),
         }
+    }
+
+    /// One that may be left out.
+    fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Failure> {
+        Ok(self.0.remove(name).map(serde_json::from_value).transpose()?)
     }
 
     fn options<T: DeserializeOwned>(self) -> Result<T, Failure> {
@@ -115,12 +121,14 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
             Ok(json!(engine.images_remove(&image, &args.options()?)?))
         }
         "images_prune" => Ok(json!(engine.images_prune(&args.options()?, task)?)),
-        "images_build" => {
+        // The builder of Rust is the list of steps among the options.
+        "images_build" | "builder_commit" => {
+            let output = args.take_optional::<Place>("output_stream")?.map(Place::target).transpose()?;
             let mut source = |name| args.take_source(name);
             let inputs = BuildInputs {
                 context: source("context_stream")?,
                 dockerfile: source("dockerfile_stream")?,
-                ..BuildInputs::default()
+                output,
             };
             Ok(json!(engine.images_build(&args.options()?, inputs, task)?))
         }

@@ -16,8 +16,19 @@ use crate::Result;
 use crate::variables::Variables;
 
 /// The keys that say what kind of file a spec makes.
-const KINDS: [&str; 10] =
-    ["content", "fifo", "bytes", "directory", "symlink", "layer", "busybox", "oci", "docker", "archive"];
+const KINDS: [&str; 11] = [
+    "content",
+    "fifo",
+    "bytes",
+    "directory",
+    "symlink",
+    "hardlink",
+    "layer",
+    "busybox",
+    "oci",
+    "docker",
+    "archive",
+];
 
 /// Makes files under `dir`; sets `<path>.id` and the like for those that are images.
 pub struct Maker<'a> {
@@ -108,6 +119,10 @@ impl Maker<'_> {
             Some("symlink") => {
                 let target = spec["symlink"].as_str().unwrap_or_default();
                 return about(&path, std::os::unix::fs::symlink(target, &path));
+            }
+            Some("hardlink") => {
+                let target = self.dir.join(spec["hardlink"].as_str().unwrap_or_default());
+                return about(&path, std::fs::hard_link(target, &path));
             }
             Some("fifo") => return self.fifo(&path, spec),
             Some("layer") => {

@@ -1,0 +1,195 @@
+//! What a copied root is given for the time of a run: devices, and the files that name hosts.
+//!
+//! Nothing can be mounted there, so what the image has in these places is moved aside and put back afterwards, and what the
+//! command left in them goes: as in an overlay, nothing of it is a change.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, Timespec, Timestamps, chmodat, fstat, futimens, makedev, mkdirat,
+    mknodat, openat, renameat, symlinkat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::RunSpec;
+use super::message::Start;
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::fs;
+
+/// Directories of the root that are the run's own.
+const DIRECTORIES: [&str; 3] = ["dev", "proc", "sys"];
+
+/// The devices that every container has: name, major and minor number.
+const DEVICES: [(&str, u32, u32); 6] =
+    [("full", 1, 7), ("null", 1, 3), ("random", 1, 8), ("tty", 5, 0), ("urandom", 1, 9), ("zero", 1, 5)];
+
+/// Links in /dev. They lead nowhere as long as there is no /proc.
+const LINKS: [(&str, &str); 4] = [
+    ("fd", "/proc/self/fd"),
+    ("stderr", "/proc/self/fd/2"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+];
+
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A root that is ready for a run.
+pub struct Furniture {
+    root: OwnedFd,
+    /// Where what was moved aside is, under its name.
+    aside: OwnedFd,
+    /// Whether the root had no `etc`.
+    made_etc: bool,
+}
+
+/// Makes a root ready. Fails with `unsupported` where devices cannot be made or do not open.
+pub fn furnish(spec: &RunSpec, message: &Start) -> Result<Furniture> {
+    let open = |path: &Path| {
+        openat(CWD, path, DIRECTORY, Mode::empty()).context(|| format!("open {}", path.display()))
+    };
+    let mut furniture = Furniture { root: open(&spec.upper)?, aside: open(&spec.work)?, made_etc: false };
+    let times = times(&furniture.root)?;
+    furniture.put_directories()?;
+    furniture.put_files(message)?;
+    futimens(&furniture.root, &times).context(|| "set the times of the root")?;
+    Ok(furniture)
+}
+
+impl Furniture {
+    fn put_directories(&self) -> Result<()> {
+        for name in DIRECTORIES {
+            self.move_aside(self.root.as_fd(), name)?;
+            make_directory(self.root.as_fd(), name, 0o755)?;
+        }
+        let dev = openat(&self.root, "dev", DIRECTORY, Mode::empty()).context(|| "open /dev")?;
+        for (name, major, minor) in DEVICES {
+            let what = || format!("create /dev/{name}");
+            mknodat(&dev, name, FileType::CharacterDevice, Mode::empty(), makedev(major, minor))
+                .map_err(|error| unsupported(what(), error))?;
+            chmodat(&dev, name, Mode::from_raw_mode(0o666), AtFlags::empty()).context(what)?;
+        }
+        // A file system mounted nodev, or a control group that denies devices.
+        openat(&dev, "null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|error| unsupported("open a device on the store's file system".into(), error))?;
+        for (name, target) in LINKS {
+            symlinkat(target, &dev, name).context(|| format!("create /dev/{name}"))?;
+        }
+        make_directory(dev.as_fd(), "shm", 0o1777)
+    }
+
+    fn put_files(&mut self, message: &Start) -> Result<()> {
+        let hostname = [message.hostname.as_slice(), b"\n"].concat();
+        let etc = match self.etc()? {
+            Some(etc) => etc,
+            None => {
+                match make_directory(self.root.as_fd(), "etc", 0o755) {
+                    // Something else is there, which names no hosts.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+                    other => other?,
+                }
+                self.made_etc = true;
+                let Some(etc) = self.etc()? else { return Ok(()) };
+                etc
+            }
+        };
+        let times = times(&etc)?;
+        for (name, content) in files(&hostname, message) {
+            self.move_aside(etc.as_fd(), name)?;
+            let what = || format!("create /etc/{name}");
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let file = openat(&etc, name, flags, Mode::empty()).context(what)?;
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(0o644)).context(what)?;
+            std::io::Write::write_all(&mut std::fs::File::from(file), content).context(what)?;
+        }
+        futimens(&etc, &times).context(|| "set the times of /etc")
+    }
+
+    /// Takes away what was put in, with all that the command made of it, and puts back what was there. Nothing runs any more.
+    pub fn take_away(self) -> Result<()> {
+        let root_times = times(&self.root)?;
+        for name in DIRECTORIES {
+            self.put_back(self.root.as_fd(), name)?;
+        }
+        // A command that has done away with the directory has done away with what was in it.
+        if let Some(etc) = self.etc()? {
+            let times = times(&etc)?;
+            for (name, _) in files(b"", &Start::default()) {
+                self.put_back(etc.as_fd(), name)?;
+            }
+            futimens(&etc, &times).context(|| "set the times of /etc")?;
+            if self.made_etc {
+                match unlinkat(&self.root, "etc", AtFlags::REMOVEDIR) {
+                    Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+                    Err(error) => return Err(Error::io("remove /etc", error)),
+                }
+            }
+        }
+        futimens(&self.root, &root_times).context(|| "set the times of the root")
+    }
+
+    /// The directory `etc` of the root, if it is one.
+    fn etc(&self) -> Result<Option<OwnedFd>> {
+        match openat(&self.root, "etc", DIRECTORY, Mode::empty()) {
+            Ok(etc) => Ok(Some(etc)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(error) => Err(Error::io("open /etc", error)),
+        }
+    }
+
+    fn move_aside(&self, from: BorrowedFd<'_>, name: &str) -> Result<()> {
+        match renameat(from, name, &self.aside, name) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(Error::io(format!("move {name} of the image aside"), error)),
+        }
+    }
+
+    fn put_back(&self, to: BorrowedFd<'_>, name: &str) -> Result<()> {
+        match unlinkat(to, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::ISDIR | Errno::PERM) => fs::remove_tree(&by_descriptor(to, name))?,
+            Err(error) => return Err(Error::io(format!("remove {name} of the run"), error)),
+        }
+        match renameat(&self.aside, name, to, name) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(Error::io(format!("put {name} of the image back"), error)),
+        }
+    }
+}
+
+/// The files of `etc` that are the run's own.
+fn files<'a>(hostname: &'a [u8], message: &'a Start) -> [(&'static str, &'a [u8]); 3] {
+    [("hostname", hostname), ("hosts", &message.hosts), ("resolv.conf", &message.resolv_conf)]
+}
+
+/// A path that leads to a name in an open directory, with no link on the way.
+fn by_descriptor(directory: BorrowedFd<'_>, name: &str) -> PathBuf {
+    Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(OsStr::new(name))
+}
+
+fn make_directory(parent: BorrowedFd<'_>, name: &str, mode: u32) -> Result<()> {
+    let what = || format!("create /{name} of the root");
+    mkdirat(parent, name, Mode::RWXU).context(what)?;
+    chmodat(parent, name, Mode::from_raw_mode(mode), AtFlags::empty()).context(what)
+}
+
+fn times(directory: &OwnedFd) -> Result<Timestamps> {
+    let stat = fstat(directory).context(|| "stat a directory of the root")?;
+    let time =
+        |seconds, nanoseconds| Timespec { tv_sec: seconds, tv_nsec: i64::try_from(nanoseconds).unwrap_or(0) };
+    Ok(Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+    })
+}
+
+/// What the surroundings do not allow.
+fn unsupported(what: String, error: Errno) -> Error {
+    let error = Error::io(what, error);
+    match error.kind() {
+        ErrorKind::Permission => error.as_kind(ErrorKind::Unsupported),
+        _ => error,
+    }
+}
