@@ -146,7 +146,10 @@ pub fn run(
     if let (Isolation::Chroot, Some(mount)) = (spec.isolation, spec.mounts.first()) {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            format!("nothing can be mounted at {} where commands run by chroot alone", mount.target.display()),
+            format!(
+                "nothing can be mounted at {} where commands run by chroot alone",
+                mount.target.display()
+            ),
         ));
     }
     execute(spec, task, output)
