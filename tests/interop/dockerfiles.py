@@ -210,7 +210,7 @@ class Peers:
                     words += ["--secret", f"id={name},src={root}/secret-{name}"]
                 words += ["--target", case.target] if case.target else []
             if case.peer == "buildah":
-                said = self.run([*self.buildah, "bud", "--format", "docker", "--isolation", "chroot", *words, str(context)])
+                said = self.run([*self.buildah, "bud", "--format", "docker", "--identity-label=false", "--isolation", "chroot", *words, str(context)])
             else:
                 kit = "1" if case.peer == "buildkit" else "0"
                 words = ["build", "--network", "none", *words]

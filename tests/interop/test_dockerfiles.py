@@ -40,7 +40,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[layerkit.En
         "etc/group": "root:x:0:\nweb:x:34:\nextra:x:50:web,other\nother:x:1001:\n",
         # What a runtime mounts upon.
         **{f"etc/{name}": "" for name in ("hosts", "hostname", "resolv.conf")},
-        **{f"{name}/": {} for name in ("proc", "sys", "dev", "root", "home/other", "opt", "srv/web", "var/log")},
+        **{f"{name}/": {} for name in ("proc", "sys", "dev", "root", "home/other", "opt", "srv/web", "var/log", "mnt/one", "mnt/two", "run/secrets")},
         "root/": {"mode": 0o700},
         "tmp/": {"mode": 0o1777},
         "data/full/one": "1",

@@ -211,7 +211,7 @@ impl Plan {
             }
         }
         for number in 0..planned.len() {
-            planned[number].sources = sources(&planned, number);
+            planned[number].sources = sources(&planned, number, contexts)?;
         }
         need(&mut planned, target);
         let mut total = meta_args.len() as u32;
@@ -243,8 +243,29 @@ pub fn find_stage(stages: &[PlannedStage], name: &str) -> Option<usize> {
         .or_else(|| name.parse().ok().filter(|number| *number < stages.len()))
 }
 
+/// The earlier stage that `--from` or a mount of a stage names; `None` for a context or an image. What is a stage, or a number,
+/// is never looked for among images.
+fn source(
+    stages: &[PlannedStage],
+    number: usize,
+    from: &str,
+    contexts: &NamedContexts,
+) -> Result<Option<usize>> {
+    if let Some(found) = find_stage(&stages[..number], from) {
+        return Ok(Some(found));
+    }
+    let wrong = match (find_stage(stages, from), from.parse::<usize>()) {
+        _ if contexts.has(from) => return Ok(None),
+        (Some(found), _) if found == number => "it is this stage itself",
+        (Some(_), _) => "the stage comes later",
+        (None, Ok(_)) => "there is no stage of that number",
+        (None, Err(_)) => return Ok(None),
+    };
+    Err(Error::new(ErrorKind::DockerfileSyntax, format!("invalid from flag value {from}: {wrong}")))
+}
+
 /// The stages that one is made from.
-fn sources(stages: &[PlannedStage], number: usize) -> Vec<usize> {
+fn sources(stages: &[PlannedStage], number: usize, contexts: &NamedContexts) -> Result<Vec<usize>> {
     let mut sources = Vec::new();
     if let Base::Stage(base) = stages[number].base {
         sources.push(base);
@@ -252,18 +273,21 @@ fn sources(stages: &[PlannedStage], number: usize) -> Vec<usize> {
     for instruction in &stages[number].instructions {
         match &instruction.command {
             Command::Copy(args) => {
-                sources.extend(args.from.as_ref().and_then(|from| find_stage(&stages[..number], from)));
+                if let Some(from) = &args.from {
+                    sources.extend(source(stages, number, from, contexts).map_err(at(instruction))?);
+                }
             }
             Command::Run { mounts, .. } => {
-                let from = mounts.iter().filter_map(|mount| dockerfile::mount_from(mount));
-                sources.extend(from.filter_map(|from| find_stage(&stages[..number], &from)));
+                for from in mounts.iter().filter_map(|mount| dockerfile::mount_from(mount)) {
+                    sources.extend(source(stages, number, &from, contexts).map_err(at(instruction))?);
+                }
             }
             _ => {}
         }
     }
     sources.sort_unstable();
     sources.dedup();
-    sources
+    Ok(sources)
 }
 
 /// Marks a stage and all that it is made from.

@@ -115,7 +115,11 @@ pub fn directories(build: &Build<'_>, stage: &mut Stage, path: &Path) -> Result<
     if !user.is_empty() {
         let passwd = stage.read_file(build.store, "etc/passwd")?;
         let group = stage.read_file(build.store, "etc/group")?;
-        let owner = user::chown_ids(&user, &passwd, &group)?;
+        // Whom the image does not know is root here, as for BuildKit: RUN will say so.
+        let owner = match user::chown_ids(&user, &passwd, &group) {
+            Err(error) if error.kind() == ErrorKind::NotFound => (0, 0),
+            known => known?,
+        };
         items.values_mut().for_each(|item| (item.entry.uid, item.entry.gid) = owner);
     }
     write_layer(build, &items).map(|(layer, _)| Some(layer))

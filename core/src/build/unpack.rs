@@ -1,6 +1,7 @@
 //! Archives that ADD unpacks: told by their content, read into a temporary directory.
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::Build;
@@ -9,7 +10,7 @@ use super::image_files::ImageFiles;
 use super::sources::Source;
 use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::layer::{self, EntryKind, TarReader, Tree};
+use crate::layer::{self, EntryKind, Tree};
 use crate::task::Task;
 
 /// An archive that is unpacked, until it is dropped.
@@ -19,7 +20,7 @@ pub struct Unpacked {
     listed: HashSet<PathBuf>,
 }
 
-/// Whether a file is a tar, compressed or not: it is one when its first entry can be read.
+/// Whether a file is a tar, compressed or not: it is one when it begins with an entry. What may not be in it is told later.
 pub fn is_archive(files: &dyn Files, path: &Path, limits: &Limits) -> Result<bool> {
     if files.get(path)?.is_none_or(|entry| entry.kind != EntryKind::File) {
         return Ok(false);
@@ -27,7 +28,9 @@ pub fn is_archive(files: &dyn Files, path: &Path, limits: &Limits) -> Result<boo
     let Ok((_, decoder)) = layer::decoder(files.open(path)?, limits) else {
         return Ok(false);
     };
-    Ok(matches!(TarReader::new(decoder, limits).next(), Ok(Some(_))))
+    let mut start = Vec::new();
+    let is_read = decoder.take(512).read_to_end(&mut start).is_ok();
+    Ok(is_read && start.iter().any(|byte| *byte != 0) && layer::begins_tar(&start))
 }
 
 impl Unpacked {
