@@ -4,7 +4,7 @@
 //! on a thread of its own and carries its messages to the JavaScript thread; `dockerfile` answers at once; `stream` lets the core read and write
 //! JavaScript's streams; `testing` is the registry for tests.
 
-mod dockerfile;
+pub mod dockerfile;
 mod engine;
 mod operation;
 mod registry;

@@ -116,7 +116,7 @@ pub fn images_build<'py>(
     py: Python<'py>,
     engine: &Bound<'py, Engine>,
     paths: (Option<PathBuf>, Option<PathBuf>),
-    streams: (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>),
+    streams: [Option<Bound<'py, PyAny>>; 3],
     options: &Bound<'py, PyDict>,
     on_event: Option<Bound<'py, PyAny>>,
     cancel: Option<&Bound<'py, CancelToken>>,
@@ -124,7 +124,7 @@ pub fn images_build<'py>(
     let operation = Operation::new(py, on_event, cancel)?;
     let (engine, mut options) = (engine.get().core(), convert::options::<BuildOptions>(options)?);
     (options.path, options.dockerfile) = (paths.0.unwrap_or_default(), paths.1);
-    let (context, dockerfile, output) = streams;
+    let [context, dockerfile, output] = streams;
     let inputs = BuildInputs {
         context: context.map(|context| stream::source(&context, &operation)).transpose()?,
         dockerfile: dockerfile.map(|dockerfile| stream::source(&dockerfile, &operation)).transpose()?,

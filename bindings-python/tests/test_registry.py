@@ -268,7 +268,6 @@ def test_an_engine_is_told_how_registries_are_reached(tmp_path: Path, monkeypatc
         (types.BuiltImage, "BuiltImage"),
         (types.BuildStep, "BuildStep"),
         (types.Ulimit, "Ulimit"),
-        (types.CacheRecord, "CacheRecord"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,5 +1,5 @@
 //! Builds on repositories of git, as contexts and as sources of ADD, with the git command as the peer that makes and serves them.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

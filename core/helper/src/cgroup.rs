@@ -58,10 +58,8 @@ impl Cgroup {
 
     /// A directory of the group that has a controller, and whether it is of version 2.
     fn with(&mut self, controller: &str) -> Result<(PathBuf, bool)> {
-        let missing = |why: &str| Failure {
-            errno: libc::EOPNOTSUPP,
-            step: format!("limit {controller}: {why}"),
-        };
+        let missing =
+            |why: &str| Failure { errno: libc::EOPNOTSUPP, step: format!("limit {controller}: {why}") };
         let hierarchy = Hierarchy::of(controller)
             .step(|| "read the control groups of this process")?
             .ok_or_else(|| missing("the kernel has no such controller, or it is not mounted"))?;
@@ -126,7 +124,8 @@ impl Hierarchy {
             }
         }
         let Some(own) = own else { return Ok(None) };
-        let mount = mounts.lines().find_map(|line| mounted(line, if unified { None } else { Some(controller) }));
+        let mount =
+            mounts.lines().find_map(|line| mounted(line, if unified { None } else { Some(controller) }));
         Ok(mount.map(|(root, mount)| {
             // What is mounted may be a part of the hierarchy only.
             let below = Path::new(own).strip_prefix(&root).unwrap_or(Path::new(""));
@@ -136,8 +135,12 @@ impl Hierarchy {
 
     /// Groups that may get a child, the nearest first.
     fn parents(&self) -> Vec<PathBuf> {
-        let mut parents: Vec<PathBuf> =
-            self.own.ancestors().take_while(|path| path.starts_with(&self.mount)).map(Path::to_owned).collect();
+        let mut parents: Vec<PathBuf> = self
+            .own
+            .ancestors()
+            .take_while(|path| path.starts_with(&self.mount))
+            .map(Path::to_owned)
+            .collect();
         if !self.unified {
             parents.truncate(1);
         }
@@ -170,5 +173,8 @@ fn enable(group: &Path, controller: &str) -> bool {
 
 fn write(file: &Path, text: &str) -> io::Result<()> {
     // Not created: a file that the kernel does not offer has to fail.
-    fs::OpenOptions::new().write(true).open(file).and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
+    fs::OpenOptions::new()
+        .write(true)
+        .open(file)
+        .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
 }

@@ -10,8 +10,8 @@ use rustix::net::SendFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal};
 
 use crate::cgroup::Cgroup;
-use crate::message::{Report, Start};
 use crate::chroot::Reaper;
+use crate::message::{Report, Start};
 use crate::{Failure, Result, Step, container};
 
 /// Reads what to do, does it, and says how it ended.

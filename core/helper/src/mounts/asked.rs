@@ -1,6 +1,6 @@
 //! What is mounted because the caller asked for it: prepared while the host is in sight, attached in the container's root.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
@@ -70,7 +70,8 @@ fn source(mount: &Mount, staging: BorrowedFd<'_>, name: &str) -> Result<OwnedFd>
             for part in Path::new(std::ffi::OsStr::from_bytes(path)).components() {
                 let Component::Normal(part) = part else { continue };
                 let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                opened = openat(&opened, part, flags, Mode::empty()).step(|| format!("open {shown} of a mount"))?;
+                opened = openat(&opened, part, flags, Mode::empty())
+                    .step(|| format!("open {shown} of a mount"))?;
             }
             clone(&opened).step(|| format!("clone the mount of {shown}"))
         }
@@ -88,9 +89,8 @@ fn source(mount: &Mount, staging: BorrowedFd<'_>, name: &str) -> Result<OwnedFd>
 
 /// A detached copy of the mount of something open, rooted there.
 fn clone(opened: &OwnedFd) -> rustix::io::Result<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH;
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     open_tree(opened, "", flags)
 }
 
