@@ -141,6 +141,17 @@ export declare class Operation {
   broken(stream: number): void
 }
 
+/** An answer: the JSON of what was asked for, or of why not. */
+export interface Answer {
+  /** The report. */
+  done?: string
+  /** The error. */
+  failed?: string
+}
+
+/** Parses a Dockerfile. */
+export declare function dockerfileParse(text: string | Uint8Array): Answer
+
 /** The code of every kind of error that the core knows. */
 export declare function errorCodes(): Array<string>
 

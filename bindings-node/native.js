@@ -838,5 +838,6 @@ module.exports = nativeBinding
 module.exports.NativeEngine = nativeBinding.NativeEngine
 module.exports.NativeRegistry = nativeBinding.NativeRegistry
 module.exports.Operation = nativeBinding.Operation
+module.exports.dockerfileParse = nativeBinding.dockerfileParse
 module.exports.errorCodes = nativeBinding.errorCodes
 module.exports.version = nativeBinding.version

@@ -58,7 +58,7 @@ unsafe fn core_flags(flags: *const layerkit_pair, count: usize) -> Result<Map<St
     Ok(map)
 }
 
-/// Begins a Dockerfile: `FROM base`. Free `*out` with `layerkit_builder_free`.
+/// Begins a Dockerfile: `FROM base`, or nothing yet when `base` is NULL. Free `*out` with `layerkit_builder_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn layerkit_builder_new(
     base: *const c_char,
@@ -68,7 +68,9 @@ pub unsafe extern "C" fn layerkit_builder_new(
     unsafe {
         give_object(out, || {
             let mut builder = layerkit_builder { steps: Vec::new() };
-            builder.push("FROM", Map::new(), text("base", base)?.into());
+            if !base.is_null() {
+                builder.push("FROM", Map::new(), text("base", base)?.into());
+            }
             Ok(builder)
         })
     }

@@ -47,12 +47,14 @@ pub struct Writer(Arc<Mutex<Inner>>);
 struct Inner {
     conversation: Conversation,
     chunk: Vec<u8>,
+    /// Whether the other side is ready, and we have heard of it.
+    ready: bool,
 }
 
 impl Writer {
     /// Writes to the conversation's other side.
     pub fn new(conversation: Conversation) -> Self {
-        Writer(Arc::new(Mutex::new(Inner { conversation, chunk: Vec::new() })))
+        Writer(Arc::new(Mutex::new(Inner { conversation, chunk: Vec::new(), ready: false })))
     }
 
     fn with<T>(&self, body: impl FnOnce(&mut Inner) -> T) -> T {
@@ -63,7 +65,7 @@ impl Writer {
     pub fn finish(&self) -> Result<()> {
         self.with(|inner| {
             inner.hand_over()?;
-            inner.conversation.wait().map(drop)
+            inner.wait()
         })
     }
 }
@@ -71,8 +73,18 @@ impl Writer {
 impl Inner {
     fn hand_over(&mut self) -> Result<()> {
         if !self.chunk.is_empty() {
-            self.conversation.wait()?;
+            self.wait()?;
             self.conversation.write(std::mem::take(&mut self.chunk));
+            self.ready = false;
+        }
+        Ok(())
+    }
+
+    /// Waits until the other side can take more, which it says once.
+    fn wait(&mut self) -> Result<()> {
+        if !self.ready {
+            self.conversation.wait()?;
+            self.ready = true;
         }
         Ok(())
     }
@@ -91,8 +103,8 @@ impl Write for Writer {
         })
     }
 
-    /// Nothing: a chunk goes when it is full, the last one in [`Writer::finish`].
+    /// Waits until the stream has taken all: what fails to be written must not come after it counts.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.finish().map_err(Error::into_io)
     }
 }

@@ -27,7 +27,7 @@ test('the package says the version that the library has', () => {
 
 test('everything declared is there', () => {
   const declarations = readFileSync(new URL('../index.d.ts', import.meta.url), 'utf8');
-  const values = [...declarations.matchAll(/^export (?:class|const) (\w+)/gm)].map(([, name]) => name);
+  const values = [...declarations.matchAll(/^export (?:class|const|namespace) (\w+)/gm)].map(([, name]) => name);
   assert.deepEqual(values.sort(), Object.keys(require('layerkit')).sort());
   for (const [, name, body] of declarations.matchAll(/^export class (\w+)[^{]*\{\n(.*?)^\}/gms)) {
     const methods = [...body.matchAll(/^ {2}(static )?(\w+)\(/gm)].filter(([, , method]) => method !== 'constructor');

@@ -123,7 +123,12 @@ pub fn list(path: &Path) -> Result<Vec<std::ffi::OsString>> {
 pub fn stat(path: &Path) -> Result<Option<std::fs::Metadata>> {
     match std::fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        // Below a file there is nothing, either.
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(Error::io(format!("stat {}", path.display()), error)),
     }
 }

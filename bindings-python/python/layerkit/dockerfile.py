@@ -19,7 +19,7 @@ __all__ = ["parse"]
 def parse(text: str | bytes) -> Dockerfile:
     """What a Dockerfile says, with the place of each instruction, and what the build checks find in it.
 
-    Needs no engine, reads no file, expands nothing. What does not parse is `DockerfileSyntax`, with `line`, `column` and
-    `instruction`.
+    Needs no engine, reads no file, expands nothing. What does not parse is `DockerfileSyntax`, with `line`, `column`
+    and `instruction`.
     """
     return _native.dockerfile_parse(text.encode() if isinstance(text, str) else text)

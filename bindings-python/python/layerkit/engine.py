@@ -35,8 +35,8 @@ class Engine:
     ) -> None:
         """Opens the store at `root`, making it where there is none. `registry` says how registries are reached.
 
-        `isolation` says how the commands of builds are run: `"chroot"` runs them on a copy of the image's root, not apart from
-        this process. Without it: `LAYERKIT_ISOLATION`, else what works here.
+        `isolation` says how the commands of builds are run: `"chroot"` runs them on a copy of the image's root, not
+        apart from this process. Without it: `LAYERKIT_ISOLATION`, else what works here.
 
         Without a root: `LAYERKIT_ROOT`, else `/var/lib/layerkit` for root, else `$XDG_DATA_HOME/layerkit`.
         """

@@ -368,7 +368,7 @@ class PruneReport(TypedDict):
 
 
 class Info(TypedDict):
-    """What the engine is and where it works. `run_mode`: how builds run steps, `run_reason`: why not in an `overlay`."""
+    """What the engine is, and where. `run_mode`: how builds run steps, `run_reason`: why not in an `overlay`."""
 
     version: str
     root: str
@@ -654,7 +654,7 @@ class StepDoneEvent(TypedDict):
 
 
 class WarningEvent(TypedDict):
-    """Something to know that stops nothing. `line` and `column` are 0 where there is none; `rule` names a build check."""
+    """Something to know that stops nothing. `line` and `column` are 0 where there is none; `rule`: a build check."""
 
     event: Literal["warning"]
     message: str

@@ -30,6 +30,10 @@ impl Cgroup {
     /// A group with the limits of the container; none where there are no limits.
     pub fn new(start: &Start) -> Result<Option<Cgroup>> {
         let mut group = Cgroup(Vec::new());
+        if start.memory > 0 && start.pids > 0 {
+            // In the common hierarchy a process is in one group: it has both controllers or none.
+            group.with("pids")?;
+        }
         if start.memory > 0 {
             let (directory, unified) = group.with("memory")?;
             let memory = start.memory.to_string();
@@ -76,6 +80,8 @@ impl Cgroup {
             if hierarchy.unified && !enable(&parent, controller) {
                 continue;
             }
+            // An earlier helper of this number may have been killed.
+            let _ = fs::remove_dir(&directory);
             match fs::create_dir(&directory) {
                 Ok(()) => {
                     self.0.push(directory.clone());
@@ -168,6 +174,12 @@ fn enable(group: &Path, controller: &str) -> bool {
         let list = fs::read_to_string(group.join("cgroup.subtree_control")).unwrap_or_default();
         list.split_whitespace().any(|name| name == controller)
     };
+    // A group with processes has no children with controllers, and would be changed by the try; the root may have both.
+    let is_root = !group.join("cgroup.type").exists();
+    let is_empty = || fs::read_to_string(group.join("cgroup.procs")).is_ok_and(|list| list.trim().is_empty());
+    if !has() && !is_root && !is_empty() {
+        return false;
+    }
     has() || (write(&group.join("cgroup.subtree_control"), &format!("+{controller}")).is_ok() && has())
 }
 

@@ -181,7 +181,7 @@ impl Build<'_> {
 
     /// What the step is but for its sources' contents.
     fn origin(&self, stage: &mut Stage, args: &CopyArgs) -> Result<Origin> {
-        let mut words = vec![stage.parent_key(), format!("{:?} {:?}", stage.config.author, self.epoch)];
+        let mut words = vec![stage.state_key(), format!("{:?} {:?}", stage.config.author, self.epoch)];
         let flags = [args.chown.as_ref(), args.chmod.as_ref()].into_iter().flatten();
         for word in flags.chain(&args.sources).chain([&args.destination]).chain(&args.exclude) {
             words.push(self.expand(stage, word)?);

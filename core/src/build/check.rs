@@ -12,7 +12,10 @@ impl Build<'_> {
     /// Tells the warnings. `dockerfile_syntax` when there are any and the Dockerfile wants none.
     pub(super) fn tell_warnings(&self) -> Result<()> {
         let mut warnings = self.plan.warnings.clone();
-        warnings.extend(self.ignored_copies());
+        if self.plan.before == 0 {
+            // Of several platforms the first tells what is of the text and the context.
+            warnings.extend(self.ignored_copies());
+        }
         warnings.sort_by_key(|warning| (warning.line, warning.column));
         for Warning { rule, message, line, column } in warnings.clone() {
             self.task.emit(&Event::Warning { message, line, column, rule })?;

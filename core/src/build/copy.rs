@@ -149,7 +149,7 @@ impl Build<'_> {
                 instruction.name
             )));
         }
-        let (parent, author) = (stage.parent_key(), stage.config.author.clone());
+        let (parent, author) = (stage.state_key(), stage.config.author.clone());
         let kind = kind(sources)?;
         let mut keys = Keys::new(self, instruction, (&parent, &author), args.link, &destination, kind)?;
         let what = || format!("{} failed", instruction.name);
@@ -291,6 +291,9 @@ impl Build<'_> {
             Ok(())
         })?;
         let layer = if items.is_empty() { None } else { Some(write_layer(self, &items)?.0) };
+        if hash_contents(self, &unopened)? != digests {
+            return Err(failed("an archive was changed while it was unpacked".into()));
+        }
         Ok(Some((layer, key)))
     }
 
@@ -299,11 +302,11 @@ impl Build<'_> {
         if !keys.link {
             return self.try_cache(stage, key, n);
         }
-        let linked = linked_key(&stage.parent_key(), &stage.config.author, key)?;
+        let linked = linked_key(&stage.state_key(), &stage.config.author, key)?;
         if self.try_cache(stage, linked, n)? {
             return Ok(true);
         }
-        let Some(layer @ StepLayer::Known(..)) = self.cached_layer(key)? else { return Ok(false) };
+        let Some(layer @ StepLayer::Known(..)) = self.cached_layer(stage, key)? else { return Ok(false) };
         self.commit_layer(stage, keys.created_by(key, destination), Some(layer), &[linked, key, keys.text])?;
         self.task.emit(&Event::StepCached { n })?;
         Ok(true)

@@ -46,11 +46,14 @@ impl Stamp {
         }
     }
 
-    fn is_young(&self) -> bool {
-        let now = jiff::Timestamp::now().as_second();
+    fn is_young(&self, now: i64) -> bool {
         self.mtime.0.max(self.ctime.0) > now - YOUNG
     }
 }
+
+/// A stamp, and when it was taken, in seconds since 1970.
+#[derive(Clone, Copy)]
+pub struct Stamped(Stamp, i64);
 
 struct Known {
     stamp: Stamp,
@@ -182,8 +185,8 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 impl ContextDigests<'_> {
     /// The digest of a file's content: remembered, or read.
     pub fn digest(&self, path: &Path) -> Result<Digest> {
-        let stamp = self.stamp(path)?;
-        if let (Some((_, table)), Some(stamp)) = (&self.table, &stamp)
+        let before = self.stamp(path)?;
+        if let (Some((_, table)), Some(Stamped(stamp, _))) = (&self.table, &before)
             && let Some(known) = lock(table).files.get_mut(&(stamp.device, stamp.inode))
             && known.stamp == *stamp
         {
@@ -193,22 +196,24 @@ impl ContextDigests<'_> {
         let mut reader = DigestReader::new(self.files.open(path)?);
         std::io::copy(&mut reader, &mut std::io::sink()).context(|| format!("read {}", path.display()))?;
         let digest = reader.finish().0;
-        self.learn(path, stamp, digest)?;
+        self.learn(path, before, digest)?;
         Ok(digest)
     }
 
     /// The stamp of a file that is about to be read; hand it to [`ContextDigests::learn`] afterwards.
-    pub fn stamp(&self, path: &Path) -> Result<Option<Stamp>> {
-        match self.table {
-            Some(_) => self.files.stamp(path),
-            None => Ok(None),
+    pub fn stamp(&self, path: &Path) -> Result<Option<Stamped>> {
+        if self.table.is_none() {
+            return Ok(None);
         }
+        let stamp = self.files.stamp(path)?;
+        Ok(stamp.map(|stamp| Stamped(stamp, jiff::Timestamp::now().as_second())))
     }
 
     /// Remembers what was read between two stamps, if they are the same and no longer young.
-    pub fn learn(&self, path: &Path, before: Option<Stamp>, digest: Digest) -> Result<()> {
-        let (Some((_, table)), Some(stamp)) = (&self.table, before) else { return Ok(()) };
-        if stamp.is_young() || self.files.stamp(path)? != Some(stamp) {
+    pub fn learn(&self, path: &Path, before: Option<Stamped>, digest: Digest) -> Result<()> {
+        let (Some((_, table)), Some(Stamped(stamp, taken))) = (&self.table, before) else { return Ok(()) };
+        // As it was before it was read: reading takes time in which it could change within one tick.
+        if stamp.is_young(taken) || self.files.stamp(path)? != Some(stamp) {
             return Ok(());
         }
         let mut table = lock(table);
@@ -250,6 +255,6 @@ mod tests {
     fn a_file_that_changed_just_now_is_young() {
         let now = jiff::Timestamp::now().as_second();
         let stamp = |ctime| Stamp { device: 0, inode: 0, size: 0, mtime: (0, 0), ctime: (ctime, 0) };
-        assert!(stamp(now).is_young() && !stamp(now - 10).is_young());
+        assert!(stamp(now).is_young(now) && !stamp(now - 10).is_young(now));
     }
 }

@@ -44,13 +44,13 @@ impl Inputs<'_> {
     /// Calls with each key and value, sorted within texts and within files.
     fn each(&self, mut call: impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
         for (key, value) in &self.texts {
-            call(key, &value.replace('\n', "\\n"))?;
+            call(&escaped(key), &escaped(value))?;
         }
         let Some((items, digests)) = self.files else { return Ok(()) };
         let mut digests = digests.iter();
         for (path, item) in items {
             let content = item.body.as_ref().and_then(|_| digests.next());
-            call(&format!("file {}", path.display()).replace('\n', "\\n"), &attributes(item, content))?;
+            call(&escaped(&format!("file {}", path.display())), &attributes(item, content))?;
         }
         Ok(())
     }
@@ -83,6 +83,11 @@ impl Inputs<'_> {
         changes.extend(old.iter().map(|(key, value)| change(key, Some(value), None)));
         Ok(changes)
     }
+}
+
+/// A text without what separates keys, values and lines.
+fn escaped(text: &str) -> String {
+    text.replace('\t', "\\t").replace('\r', "\\r").replace('\n', "\\n")
 }
 
 /// What decides of a file, as words in a fixed order; link targets and attributes by their digests.

@@ -147,6 +147,8 @@ impl Git<'_> {
         if self.author == Author::Dockerfile {
             // Logins of the caller's are not for whoever wrote the Dockerfile.
             command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+            // Where curl looks for a .netrc.
+            command.env("HOME", "/nonexistent").env("XDG_CONFIG_HOME", "/nonexistent");
             settings.push(("credential.helper".to_owned(), String::new()));
             command.env(
                 "GIT_SSH_COMMAND",

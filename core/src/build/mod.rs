@@ -99,7 +99,7 @@ struct Build<'a> {
     /// The images that names led to.
     bases: Bases,
     /// What all RUN steps have.
-    runs: RunSettings,
+    runs: &'a RunSettings,
     /// The stages that are done, by their numbers.
     done: Vec<OnceLock<Arc<Stage>>>,
 }
@@ -144,7 +144,12 @@ pub fn build(
     let scoped = plans.iter().map(|plan| schedule::scoped(plan, options.jobs, task));
     let scoped = scoped.collect::<Result<Vec<_>>>()?;
     let shared = SharedCache::open(store, registry, options, &platforms, &lease, task)?;
+    if options.squash && shared.is_inline() {
+        let message = "an image of one layer cannot carry its steps: squash or an inline cache, not both";
+        return Err(Error::new(ErrorKind::InvalidArgument, message));
+    }
     let digests = Digests::default();
+    let runs = RunSettings::new(options)?;
     // Each keeps its images until all is done.
     let mut builds = Vec::new();
     for (platform, (plan, scoped)) in platforms.into_iter().zip(plans.iter().zip(&scoped)) {
@@ -161,7 +166,7 @@ pub fn build(
             named: named()?,
             epoch,
             lease: store.lease(),
-            runs: RunSettings::new(options)?,
+            runs: &runs,
             unused: options.buildargs.keys().filter(is_known).cloned().collect::<BTreeSet<_>>().into(),
             shared: &shared,
             digests: &digests,
@@ -189,7 +194,7 @@ pub fn build(
     for name in &tags {
         task.announce(&Event::Tagged { name: name.clone() });
     }
-    shared_cache::push(&builds)?;
+    shared_cache::push(&builds, task)?;
     let images = made.iter().map(|made| BuiltImage {
         platform: made.platform.to_string(),
         id: made.id.to_string(),
@@ -277,7 +282,15 @@ impl Build<'_> {
     /// A stage that is done.
     fn finished(&self, number: usize) -> Result<Arc<Stage>> {
         let stage = self.done.get(number).and_then(OnceLock::get);
-        stage.cloned().ok_or_else(|| Error::new(ErrorKind::Internal, "a stage is not built yet"))
+        // Every other way to a stage is in the plan.
+        let late = || {
+            let name = self.plan.stages.get(number).map(|stage| stage.shown(number)).unwrap_or_default();
+            let message = format!(
+                "a trigger of the base image (ONBUILD) takes files of stage {name}, which is known too late"
+            );
+            Error::new(ErrorKind::Unsupported, message)
+        };
+        stage.cloned().ok_or_else(late)
     }
 
     /// Build arguments that no ARG has taken so far.
@@ -296,9 +309,6 @@ fn check(options: &BuildOptions) -> Result<()> {
     let refuse = |message: &str| Err(Error::new(ErrorKind::InvalidArgument, message));
     if !options.steps.is_empty() && (options.dockerfile.is_some() || options.dockerfile_text.is_some()) {
         return refuse("a build has steps or a Dockerfile, not both");
-    }
-    if options.squash && options.cache_to.iter().any(|cache| cache == "type=inline") {
-        return refuse("an image of one layer cannot carry its steps: squash or an inline cache, not both");
     }
     Ok(())
 }

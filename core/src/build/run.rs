@@ -53,11 +53,11 @@ impl RunCommand<'_> {
     fn key(&self, build: &Build<'_>, stage: &Stage, mounts: &[String]) -> Result<Digest> {
         // Every RUN after an ARG depends on its value, mentioned or not; proxies never count.
         cache_key(&(
-            stage.parent_key(),
+            stage.state_key(),
             "RUN",
             (&self.args, &self.program),
             &self.arguments,
-            (self.network == Network::None, self.insecure),
+            (self.network == Network::None, self.insecure, &build.runs.extra_hosts),
             mounts,
             &stage.config.author,
             build.epoch,
@@ -65,8 +65,20 @@ impl RunCommand<'_> {
     }
 
     /// What the step looks at, for who wants to know why it is made.
-    fn inputs(&self, mounts: &[String]) -> Inputs<'static> {
+    fn inputs(&self, build: &Build<'_>, stage: &Stage, mounts: &[String]) -> Inputs<'static> {
         let mut inputs = Inputs::of_text(&self.args.join(" "));
+        let network = if self.network == Network::None { "none" } else { "host" };
+        let security = if self.insecure { "insecure" } else { "sandbox" };
+        let hosts = build.runs.extra_hosts.iter().map(|(host, address)| format!("{host}:{address}"));
+        for (key, value) in [
+            ("network", network.to_owned()),
+            ("security", security.to_owned()),
+            ("extra hosts", hosts.collect::<Vec<_>>().join(" ")),
+            ("author", stage.config.author.clone()),
+            ("SOURCE_DATE_EPOCH", build.epoch.map_or_else(|| "unset".into(), |epoch| epoch.to_string())),
+        ] {
+            inputs.texts.insert(key.into(), value);
+        }
         let arguments = self.arguments.iter();
         inputs.texts.extend(arguments.map(|(name, value)| (format!("argument {name}"), value.clone())));
         inputs.texts.extend(mounts.iter().zip(1..).map(|(mount, n)| (format!("mount {n}"), mount.clone())));
@@ -113,7 +125,7 @@ impl Build<'_> {
                     .write_relaxed(|db| id.map_or(Ok(()), |id| self.store.remember(db, keys[0], id)));
             }
         }
-        self.explain(stage, instruction, &command.inputs(&key), n)?;
+        self.explain(stage, instruction, &command.inputs(self, stage, &key), n)?;
         let Some(image) = stage.id() else {
             return Err(Error::new(
                 ErrorKind::BuildFailed,
@@ -126,6 +138,7 @@ impl Build<'_> {
         self.task.emit(&Event::StepRunning { n, container: folder.id.clone() })?;
         let workspace = Workspace::prepare(self, stage, &folder, &lease)?;
         self.make_working_directory(stage, &workspace)?;
+        let binds = command.mounts.has_files();
         let mounts = std::mem::take(&mut command.mounts).prepare(self, stage, &folder)?;
         let stubs = stubs(stage.tree(self.store)?, &folder.upper(), &mounts)?;
         self.execute_in(stage, &command, &folder, &workspace, &mounts, n)?;
@@ -136,6 +149,12 @@ impl Build<'_> {
             let below = stage.layers.last().map(|layer| layer.chain_id);
             Digest::chain(below, layer.diff_id)
         });
+        // Files of the context may have changed while the command looked at them: then nobody knows what it saw.
+        if binds && self.command(stage, instruction)?.mounts.key(self, &lease, false)? != key {
+            let message = "files that were mounted changed during the step: it is not remembered";
+            self.task.emit(&Event::warning(message))?;
+            keys.clear();
+        }
         self.commit(stage, command.created_by(), layer, &keys)?;
         if let Some(chain_id) = chain.filter(|_| self.epoch.is_none()) {
             // What was written is the unpacked layer, but for times that an epoch moved.

@@ -119,6 +119,13 @@ impl RunMounts<'_> {
         })
     }
 
+    /// Whether files of a context are among them.
+    pub fn has_files(&self) -> bool {
+        let is_live =
+            |asked: &Asked<'_>| asked.files.as_ref().is_some_and(|files| files.identity().is_none());
+        self.0.iter().any(is_live)
+    }
+
     /// What decides in the cache: all options, and what binds show. `contents`: the contents of images' files, not their IDs.
     pub fn key(&mut self, build: &Build<'_>, lease: &Lease<'_>, contents: bool) -> Result<Vec<String>> {
         let mut key = Vec::new();
@@ -237,7 +244,9 @@ impl Asked<'_> {
             }
             let (lower, path) = match entry.kind {
                 EntryKind::Directory => (on_disk, PathBuf::new()),
-                _ => (fs::parent(&on_disk).to_owned(), PathBuf::from(base_name(&on_disk.to_string_lossy()))),
+                _ => {
+                    (fs::parent(&on_disk).to_owned(), PathBuf::from(on_disk.file_name().unwrap_or_default()))
+                }
             };
             return overlay(folder, place, vec![lower], path).map(Some);
         }

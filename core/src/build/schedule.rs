@@ -13,6 +13,9 @@ use super::stage::Stage;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::task::{CancelToken, Task};
 
+/// Bytes of a stage's stack: trees are walked to their depth, which archives choose.
+const STACK: usize = 64 << 20;
+
 /// A task for stages that are built side by side: a failure of one ends the others, but not what else the caller's token
 /// cancels. `None` where one is built after the other.
 pub fn scoped(plan: &Plan, jobs: Option<u32>, task: &Task) -> Result<Option<Task>> {
@@ -40,11 +43,14 @@ impl Build<'_> {
             (0..self.plan.stages.len()).filter(|number| self.plan.stages[*number].needed).collect();
         let jobs = workers(self.options.jobs);
         if jobs == 1 || waiting.len() == 1 {
-            // The stages that one needs stand before it.
-            for number in waiting {
-                self.finish_stage(number)?;
-            }
-            return self.finished(self.plan.target);
+            return std::thread::scope(|scope| {
+                // The stages that one needs stand before it.
+                let all = move || waiting.into_iter().try_for_each(|number| self.finish_stage(number));
+                let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, all);
+                let thread = thread.context(|| "start a thread")?;
+                thread.join().map_err(|_| Error::new(ErrorKind::Internal, "a stage panicked"))??;
+                self.finished(self.plan.target)
+            });
         }
         let token = self.task.token();
         let woken =
@@ -68,20 +74,29 @@ impl Build<'_> {
                     let Some(position) = waiting.iter().position(ready) else { break };
                     let number = waiting.remove(position);
                     let (sender, woken) = (sender.clone(), &woken);
-                    running += 1;
-                    scope.spawn(move || {
-                        let work = std::panic::AssertUnwindSafe(|| self.finish_stage(number));
-                        let result = std::panic::catch_unwind(work)
-                            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a stage panicked")));
-                        let _ = sender.send(result);
-                        // The counter is far from its end: it takes one for each stage.
-                        let _ = rustix::io::write(woken, &1u64.to_ne_bytes());
-                    });
+                    let thread =
+                        std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || {
+                            let work = std::panic::AssertUnwindSafe(|| self.finish_stage(number));
+                            let result = std::panic::catch_unwind(work)
+                                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a stage panicked")));
+                            let _ = sender.send(result);
+                            // The counter is far from its end: it takes one for each stage.
+                            let _ = rustix::io::write(woken, &1u64.to_ne_bytes());
+                        });
+                    match thread {
+                        Ok(_) => running += 1,
+                        Err(error) => {
+                            failed = Some(Error::io("start a thread", error));
+                            token.cancel();
+                        }
+                    }
                 }
                 if running == 0 {
                     break;
                 }
-                if let Err(error) = wait(&woken, caller.token()) {
+                // A cancel is seen once: from then on only the stages are waited for.
+                let watched = failed.is_none().then_some(caller.token());
+                if let Err(error) = wait(&woken, watched) {
                     failed.get_or_insert(error);
                     token.cancel();
                 }
@@ -101,19 +116,17 @@ impl Build<'_> {
     }
 
     fn finish_stage(&self, number: usize) -> Result<()> {
+        self.task.check()?;
         let stage = self.build_stage(number)?;
         let _ = self.done[number].set(Arc::new(stage));
         Ok(())
     }
 }
 
-/// Waits for a stage to end, or for a cancel that nobody has seen yet.
-fn wait(woken: &impl AsFd, token: &CancelToken) -> Result<()> {
-    let cancelled = token.is_cancelled();
+/// Waits for a stage to end, or for a cancel.
+fn wait(woken: &impl AsFd, token: Option<&CancelToken>) -> Result<()> {
     let mut fds = vec![PollFd::new(woken, PollFlags::IN)];
-    if !cancelled {
-        fds.push(PollFd::new(token, PollFlags::IN));
-    }
+    fds.extend(token.map(|token| PollFd::new(token, PollFlags::IN)));
     match poll(&mut fds, None) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(Error::io("wait for stages", error)),

@@ -196,7 +196,7 @@ pub fn auth<'a>(options: &'a BuildOptions, name: &Reference) -> Option<&'a Auth>
 }
 
 /// Leaves the steps of builds for several platforms where the options say.
-pub fn push(builds: &[Build<'_>]) -> Result<()> {
+pub fn push(builds: &[Build<'_>], task: &Task) -> Result<()> {
     let Some(first) = builds.first() else { return Ok(()) };
     for destination in &first.shared.destinations {
         let Destination::Registry { name, all } = destination else { continue };
@@ -212,7 +212,7 @@ pub fn push(builds: &[Build<'_>]) -> Result<()> {
         let (diff_ids, layers) = layers.into_iter().unzip();
         let document = spec::to_bytes(&SharedSteps { steps, diff_ids })?;
         let auth = auth(first.options, name);
-        registry::push_cache(first.store, first.registry, name, (CACHE, document), layers, auth, first.task)
+        registry::push_cache(first.store, first.registry, name, (CACHE, document), layers, auth, task)
             .map_err(|error| error.context(format!("push the cache {name}")))?;
     }
     Ok(())
@@ -240,7 +240,7 @@ impl Build<'_> {
         let Some(known) = self.shared.by_key.get(&key).map(|number| &self.shared.known[*number]) else {
             return Ok(None);
         };
-        match self.adopt_step(stage, known) {
+        match self.adopt_step(stage, known, key) {
             Ok(image) => Ok(Some(image)),
             Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
             Err(error) => {
@@ -251,7 +251,7 @@ impl Build<'_> {
         }
     }
 
-    fn adopt_step(&self, stage: &Stage, known: &Known) -> Result<Digest> {
+    fn adopt_step(&self, stage: &Stage, known: &Known, key: Digest) -> Result<Digest> {
         let config = known.step.config.clone().into_bytes();
         let parsed: ImageConfig = spec::parse(&config, "the config of a step")?;
         parsed.validate()?;
@@ -284,9 +284,8 @@ impl Build<'_> {
         self.store.db().write(|db| {
             let (id, _) = self.store.add_image(db, image)?;
             self.lease.image(db, id)?;
-            for key in &known.step.keys {
-                self.store.remember(db, *key, id)?;
-            }
+            // Only what was asked for: other keys are said by who wrote the cache.
+            self.store.remember(db, key, id)?;
             Ok(id)
         })
     }

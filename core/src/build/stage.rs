@@ -56,6 +56,8 @@ pub struct Stage {
     pub arguments: BTreeMap<String, String>,
     /// Whether this stage has set CMD.
     pub cmd_set: bool,
+    /// Whether the triggers of its base were taken out of its config, and no step was done since.
+    pub triggers_taken: bool,
     /// Whether a step of it was made, not taken from the cache.
     pub made: bool,
     /// What the step that is being made looks at.
@@ -82,6 +84,7 @@ impl Stage {
             arguments: BTreeMap::new(),
             cmd_set: false,
             number: 0,
+            triggers_taken: false,
             made: false,
             inputs: None,
             base: StageBase::default(),
@@ -109,6 +112,7 @@ impl Stage {
             arguments: BTreeMap::new(),
             cmd_set: false,
             number: 0,
+            triggers_taken: false,
             made: false,
             inputs: None,
             tree: Tree::default(),
@@ -142,6 +146,18 @@ impl Stage {
         self.image.map(|(id, _)| id)
     }
 
+    /// What decides what a step makes of where it starts: the image, and what the image does not tell.
+    pub fn state_key(&self) -> String {
+        let mut key = self.parent_key();
+        if self.cmd_set {
+            key.push_str(" CMD set");
+        }
+        if self.triggers_taken {
+            key.push_str(" triggers taken");
+        }
+        key
+    }
+
     /// What names the state that a step starts from.
     pub fn parent_key(&self) -> String {
         self.image.map_or_else(|| format!("scratch {}", self.config.platform()), |(id, _)| id.to_string())
@@ -153,6 +169,7 @@ impl Stage {
         let record = record.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("No such image: {id}")))?;
         let next = Stage::open(store, id, record.manifest)?;
         self.image = next.image;
+        self.triggers_taken = false;
         self.config = next.config;
         self.descriptors = next.descriptors;
         self.layers = next.layers;
@@ -202,6 +219,7 @@ impl Build<'_> {
         stage.number = number;
         // Triggers fire in children only, and only once.
         let triggers = std::mem::take(&mut stage.config.config.on_build);
+        stage.triggers_taken = !triggers.is_empty();
         if !triggers.is_empty() {
             self.task.emit(&Event::Triggers { n, count: triggers.len() as u32 })?;
         }
@@ -240,8 +258,8 @@ impl Build<'_> {
 
     /// The topmost layer of the image that a step with this key made before, on whatever; its image is kept until the build
     /// is done.
-    pub(super) fn cached_layer(&self, key: Digest) -> Result<Option<StepLayer>> {
-        if self.options.no_cache {
+    pub(super) fn cached_layer(&self, stage: &Stage, key: Digest) -> Result<Option<StepLayer>> {
+        if self.ignores_cache(stage) {
             return Ok(None);
         }
         let cached = self.store.db().write_relaxed(|db| {
@@ -344,11 +362,14 @@ impl Build<'_> {
         })?;
         self.note(stage.number, added.0);
         stage.image = Some(added);
+        stage.triggers_taken = false;
         Ok(())
     }
 
     /// The key of a step that only its text decides.
     pub(super) fn text_key(&self, stage: &Stage, text: &str) -> Result<Digest> {
-        cache_key(&(stage.parent_key(), text, &stage.config.author, self.epoch))
+        // The text alone does not tell all: HEALTHCHECK shows no times, and blanks join what was apart.
+        let config = (&stage.config.config, &stage.config.author);
+        cache_key(&(stage.state_key(), text, config, self.epoch))
     }
 }

@@ -1,6 +1,6 @@
 //! What a copied root is given for the time of a run: devices, and the files that name hosts.
 //!
-//! Nothing can be mounted there, so what the image has in these places is moved aside and put back afterwards, and what the
+//! Nothing can be mounted there, but a file in memory for /dev can be written. So what the image has in these places is moved aside and put back afterwards, and what the
 //! command left in them goes: as in an overlay, nothing of it is a change.
 
 use std::ffi::OsStr;
@@ -11,10 +11,12 @@ use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, Timespec, Timestamps, chmodat, fstat, futimens, makedev, mkdirat,
     mknodat, openat, renameat, symlinkat, unlinkat,
 };
+use rustix::fs::{Gid, Uid};
 use rustix::io::Errno;
 
 use super::RunSpec;
 use super::message::Start;
+use super::mounts::{Mount, MountSource};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
 
@@ -36,6 +38,11 @@ const LINKS: [(&str, &str); 4] = [
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// Whether a copied root can have a mount: a file in memory below /dev, which is the run's own there.
+pub fn can_have(mount: &Mount) -> bool {
+    matches!(mount.source, MountSource::File { .. }) && mount.target.starts_with("/dev")
+}
+
 /// A root that is ready for a run.
 pub struct Furniture {
     root: OwnedFd,
@@ -53,6 +60,7 @@ pub fn furnish(spec: &RunSpec, message: &Start) -> Result<Furniture> {
     let mut furniture = Furniture { root: open(&spec.upper)?, aside: open(&spec.work)?, made_etc: false };
     let times = times(&furniture.root)?;
     furniture.put_directories()?;
+    furniture.put_programs(spec)?;
     furniture.put_files(message)?;
     futimens(&furniture.root, &times).context(|| "set the times of the root")?;
     Ok(furniture)
@@ -78,6 +86,32 @@ impl Furniture {
             symlinkat(target, &dev, name).context(|| format!("create /dev/{name}"))?;
         }
         make_directory(dev.as_fd(), "shm", 0o1777)
+    }
+
+    /// Files in memory that belong into /dev, which goes after the run.
+    fn put_programs(&self, spec: &RunSpec) -> Result<()> {
+        for mount in &spec.mounts {
+            let MountSource::File { content, mode, owner } = &mount.source else { continue };
+            let what = || format!("create {}", mount.target.display());
+            let mut names: Vec<&OsStr> =
+                mount.target.strip_prefix("/").unwrap_or(&mount.target).iter().collect();
+            let Some(name) = names.pop() else { continue };
+            let mut folder = self.root.try_clone().context(what)?;
+            for name in names {
+                match mkdirat(&folder, name, Mode::from_raw_mode(0o755)) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(Error::io(what(), error)),
+                }
+                folder = openat(&folder, name, DIRECTORY, Mode::empty()).context(what)?;
+            }
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let file = openat(&folder, name, flags, Mode::empty()).context(what)?;
+            let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
+            rustix::fs::fchown(&file, Some(uid), Some(gid)).context(what)?;
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(*mode)).context(what)?;
+            std::io::Write::write_all(&mut std::fs::File::from(file), content).context(what)?;
+        }
+        Ok(())
     }
 
     fn put_files(&mut self, message: &Start) -> Result<()> {

@@ -143,7 +143,9 @@ pub fn run(
     if spec.args.is_empty() {
         return Err(Error::new(ErrorKind::InvalidArgument, "there is no command to run"));
     }
-    if let (Isolation::Chroot, Some(mount)) = (spec.isolation, spec.mounts.first()) {
+    if spec.isolation == Isolation::Chroot
+        && let Some(mount) = spec.mounts.iter().find(|mount| !chroot::can_have(mount))
+    {
         return Err(Error::new(
             ErrorKind::Unsupported,
             format!(

@@ -125,6 +125,8 @@ fn push_one(
             manifests::put(client, &document.digest.to_string(), &document.media_type, bytes)?;
         }
     }
+    // From here on the registry has the name.
+    task.check()?;
     if there != Some(top.digest) {
         manifests::put(client, tag, &top.media_type, bytes)?;
     }

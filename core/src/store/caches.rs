@@ -151,7 +151,9 @@ impl Store {
     /// Gives a finished directory a row and its place.
     fn insert_cache(&self, db: &Connection, id: &str, base: &str, folder: &Path) -> Result<i64> {
         let first = db
-            .first("SELECT coalesce(max(folder), 0) + 1 FROM cache_mounts", [], |row| row.get::<_, i64>(0))?
+            .first("SELECT seq + 1 FROM sqlite_sequence WHERE name = 'cache_mounts'", [], |row| {
+                row.get::<_, i64>(0)
+            })?
             .unwrap_or(1);
         // Garbage of a killed process may be in the way.
         for number in first.. {

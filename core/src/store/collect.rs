@@ -53,6 +53,11 @@ impl Store {
             "DELETE FROM build_inputs WHERE parent LIKE 'sha256:%' AND parent NOT IN (SELECT id FROM images)",
             [],
         )?;
+        // What starts from nothing has no image that could go.
+        db.run(
+            "DELETE FROM build_inputs WHERE parent NOT LIKE 'sha256:%' AND used < unixepoch() - 30 * 86400",
+            [],
+        )?;
         db.run("DELETE FROM layer_blobs WHERE digest NOT IN (SELECT digest FROM blobs)", [])?;
         db.run("DELETE FROM layers WHERE diff_id NOT IN (SELECT diff_id FROM layer_blobs)", [])?;
         let mut garbage = self.collect_snapshots(

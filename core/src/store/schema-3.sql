@@ -15,7 +15,7 @@ CREATE TABLE build_inputs (
 -- Directories that RUN --mount=type=cache keeps, in caches/<folder>. One ID has several when they were asked for privately,
 -- or began with different contents.
 CREATE TABLE cache_mounts (
-  folder  INTEGER PRIMARY KEY,
+  folder  INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again
   id      TEXT NOT NULL,
   base    TEXT NOT NULL,  -- what it began with, or empty
   created INTEGER NOT NULL,

@@ -172,7 +172,7 @@ static layerkit_error *append(struct request *request, layerkit_builder *builder
         }
         return layerkit_builder_step_pairs(builder, name, pairs, count);
     }
-    return layerkit_builder_step(builder, name, flags, flags_count, text_of(request, "args", args));
+    return layerkit_builder_step(builder, name, flags, flags_count, args ? text_of(request, "args", args) : "");
 }
 
 /* The steps of the arguments as a builder; NULL when there are none. */
@@ -182,10 +182,8 @@ static layerkit_error *begin(struct request *request, layerkit_builder **builder
     size_t index;
     json_array_foreach(steps, index, step) {
         if (error || request->trouble[0]) break;
-        if (*builder)
-            error = append(request, *builder, step);
-        else
-            error = layerkit_builder_new(member(request, step, "args"), builder);
+        if (!*builder) error = layerkit_builder_new(NULL, builder);
+        if (!error) error = append(request, *builder, step);
     }
     json_decref(steps);
     return error;
