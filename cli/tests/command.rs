@@ -206,6 +206,23 @@ fn what_comes_out_of_a_build_goes_where_the_flags_say() {
 }
 
 #[test]
+fn what_builds_keep_is_listed_exported_and_pruned() {
+    let bench = Bench::new();
+    bench.context("FROM scratch\nCOPY file /\n");
+    bench.ok(&["build", "context"]);
+    bench.write_tar("cache.tar");
+    bench.ok(&["builder", "import", "pip", "cache.tar"]);
+    let listed = bench.ok(&["builder", "ls", "--format", "{{.ID}} {{.Type}}"]);
+    assert!(listed.contains("pip exec.cachemount\n") && listed.contains(" regular\n"), "{listed}");
+    bench.ok(&["builder", "export", "-o", "out.tar", "pip"]);
+    assert!(bench.path("out.tar").is_file());
+    assert!(bench.ok(&["builder", "prune", "-af"]).contains("Total reclaimed space: "));
+    assert_eq!(bench.ok(&["builder", "ls", "--format", "{{.ID}}"]), "");
+    let failed = bench.run(&["builder", "export", "-o", "out.tar", "pip"]);
+    assert!(!failed.status.success() && text(&failed.stderr).contains("pip"), "{}", text(&failed.stderr));
+}
+
+#[test]
 fn a_build_explains_what_is_not_in_the_cache() {
     let bench = Bench::new();
     bench.context("FROM scratch\nCOPY file /\n");

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use super::{
-    Context, GLOBAL, Verb, build, dockerfile, images, inspect, login, pull, push, registry, remove, run_verb,
-    search, system, transfer,
+    Context, GLOBAL, Verb, build, builder, dockerfile, images, inspect, login, pull, push, registry, remove,
+    run_verb, search, system, transfer,
 };
 use crate::failure::{Failure, Outcome};
 use crate::flags::{PROGRAM, flag_table};
@@ -39,6 +39,17 @@ const VERBS: &[(&str, &Verb)] = &[
 ];
 
 const GROUPS: &[Group] = &[
+    Group {
+        name: "builder",
+        about: "Manage what builds keep",
+        verbs: &[
+            ("build", &build::BUILD),
+            ("export", &builder::EXPORT),
+            ("import", &builder::IMPORT),
+            ("ls", &builder::LIST),
+            ("prune", &builder::PRUNE),
+        ],
+    },
     Group { name: "dockerfile", about: "Look at Dockerfiles", verbs: &[("parse", &dockerfile::PARSE)] },
     Group {
         name: "image",

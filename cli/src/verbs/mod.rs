@@ -1,6 +1,7 @@
 //! The verbs: what each looks like on the command line, and which function of the library it is.
 
 mod build;
+mod builder;
 mod dockerfile;
 mod groups;
 mod images;

@@ -89,7 +89,7 @@ fn image_prune(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
         "WARNING! This will remove all dangling images."
     };
     // As Docker has it, a pruning that was declined reclaims nothing, and says so.
-    let report = match confirmed(words, &options, warning)? {
+    let report = match confirmed(words, options.dry_run, warning)? {
         true => context.engine()?.images_prune(&options, &task()?)?,
         false => PruneReport::default(),
     };
@@ -106,7 +106,7 @@ fn system_prune(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
     let warning = format!(
         "WARNING! This will remove:\n  - all stopped containers\n  - {images}\n  - {cache}\n  - all unpacked layers\n"
     );
-    if !confirmed(words, &options, &warning)? {
+    if !confirmed(words, options.dry_run, &warning)? {
         return Ok(());
     }
     let report = context.engine()?.system_prune(&options, &task()?)?;
@@ -122,8 +122,8 @@ fn prune_options(syntax: &Syntax, words: &Words) -> Outcome<PruneOptions> {
 }
 
 /// Asks, unless there is nothing to lose or the user said not to.
-fn confirmed(words: &Words, options: &PruneOptions, warning: &str) -> Outcome<bool> {
-    if words.is_on("force") || options.dry_run {
+pub fn confirmed(words: &Words, dry_run: bool, warning: &str) -> Outcome<bool> {
+    if words.is_on("force") || dry_run {
         return Ok(true);
     }
     output::text(&format!("{warning}\nAre you sure you want to continue? [y/N] "))?;
@@ -135,7 +135,8 @@ fn confirmed(words: &Words, options: &PruneOptions, warning: &str) -> Outcome<bo
     Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
-fn pruned_lines(report: &PruneReport, dry_run: bool) -> String {
+/// What a pruning removed, as Docker has it.
+pub fn pruned_lines(report: &PruneReport, dry_run: bool) -> String {
     let mut text = String::new();
     if !report.untagged.is_empty() || !report.deleted.is_empty() {
         text += if dry_run { "Would delete:\n" } else { "Deleted Images:\n" };

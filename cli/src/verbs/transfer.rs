@@ -80,7 +80,7 @@ pub const UNPACK: Verb = Verb {
 };
 
 /// A file that is there, in Docker's words when it is not.
-fn existing(path: &OsStr) -> Outcome<PathBuf> {
+pub fn existing(path: &OsStr) -> Outcome<PathBuf> {
     let path = PathBuf::from(path);
     match path.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -142,7 +142,7 @@ fn save(context: &Context, syntax: &Syntax, words: &Words) -> Outcome {
 }
 
 /// A path whose directory is there, in Docker's words when it is not.
-fn writable(path: PathBuf) -> Outcome<PathBuf> {
+pub fn writable(path: PathBuf) -> Outcome<PathBuf> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     match parent {
         Some(parent) if !parent.exists() => Err(Failure::Message(format!(

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use layerkit::{BuildOptions, Error, Event, Field, LayerCompression};
 
 use self::steps::Steps;
+pub use self::values::size;
 use super::{Context, Verb, dockerfile as checks};
 use crate::failure::{Failure, Outcome};
 use crate::flags::{Arity, Syntax, Words, switch, valued};
