@@ -77,7 +77,7 @@ python-types: ## Check the Python module's types, stubs and style
 
 .PHONY: node
 node: ## Build the Node addon in place
-	cd bindings-node && npm run --silent build
+	cd bindings-node && CARGO=$(CURDIR)/bindings-node/native-cargo npm run --silent build
 
 # What the conformance cases, the transcripts and the tests with peers run.
 .PHONY: programs
