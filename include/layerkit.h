@@ -1056,8 +1056,9 @@ struct layerkit_error *layerkit_image_remove(const struct layerkit_image *image,
 /** Frees an image that is not part of a list. NULL is fine. The image in the store stays. */
 void layerkit_image_free(struct layerkit_image *image);
 
-/** Begins a Dockerfile: `FROM base`. Free `*out` with `layerkit_builder_free`. */
-struct layerkit_error *layerkit_builder_new(const char *base, struct layerkit_builder **out);
+/** Begins a Dockerfile: `FROM base`, or nothing yet when `base` is NULL. Free `*out` with `layerkit_builder_free`. */
+struct layerkit_error *layerkit_builder_new(const char *base,
+                                            struct layerkit_builder **out);
 
 /**
  * Appends an instruction, followed by `rest` as a Dockerfile has it: `RUN` and a command for the shell, `FROM` and
