@@ -1,10 +1,11 @@
 //! Where COPY and ADD take files from: a directory with files in memory over it, without what an ignore file excludes.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::digests::Stamp;
 use super::memory::Memory;
@@ -29,8 +30,9 @@ pub trait Files {
     /// The content of a file.
     fn open(&self, path: &Path) -> Result<File>;
 
-    /// What tells whether a file is unchanged, no link followed; `None` where nothing does.
-    fn stamp(&self, _path: &Path) -> Result<Option<Stamp>> {
+    /// What tells whether a file is unchanged, no link followed; `None` where nothing does. `now`: as it is, not as it was when it
+    /// was looked at last.
+    fn stamp(&self, _path: &Path, _now: bool) -> Result<Option<Stamp>> {
         Ok(None)
     }
 
@@ -106,6 +108,8 @@ pub struct Context {
     ignore: Option<Ignore>,
     /// A directory that was made for it, and goes with it.
     _folder: Option<tempfile::TempDir>,
+    /// The file that was looked at last: who finds one asks for its stamp and its inode at once.
+    last: Mutex<Option<(PathBuf, Metadata)>>,
 }
 
 impl Context {
@@ -175,6 +179,25 @@ impl Context {
     }
 }
 
+impl Context {
+    /// A file on the disk as it is now.
+    fn look(&self, file: &Path) -> Result<Option<Metadata>> {
+        let found = fs::stat(file)?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = found.clone().map(|found| (file.to_owned(), found));
+        Ok(found)
+    }
+
+    /// The same, as it was when it was looked at last, if that was this file.
+    fn last_or_look(&self, file: &Path) -> Result<Option<Metadata>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((path, found)) if path == file => Ok(Some(found.clone())),
+            _ => fs::stat(file),
+        }
+    }
+}
+
 impl Files for Context {
     fn get(&self, path: &Path) -> Result<Option<Entry>> {
         if self.excluded(path) && self.ignore.as_ref().is_none_or(|ignore| ignore.may_skip_directory(path)) {
@@ -188,7 +211,7 @@ impl Files for Context {
             return Ok(memory);
         }
         let disk = match self.disk_path(path)? {
-            Some(file) => entry_of(&file, path)?,
+            Some(file) => self.look(&file)?.map_or(Ok(None), |found| entry_of_found(&file, path, &found))?,
             None => None,
         };
         // A directory that only files in memory need is what it is on the disk.
@@ -221,12 +244,13 @@ impl Files for Context {
         }
     }
 
-    fn stamp(&self, path: &Path) -> Result<Option<Stamp>> {
+    fn stamp(&self, path: &Path, now: bool) -> Result<Option<Stamp>> {
         if self.memory.get(path).is_some() {
             return Ok(None);
         }
         let Some(file) = self.disk_path(path)? else { return Ok(None) };
-        Ok(fs::stat(&file)?.map(|found| Stamp::of(&found)))
+        let found = if now { fs::stat(&file)? } else { self.last_or_look(&file)? };
+        Ok(found.map(|found| Stamp::of(&found)))
     }
 
     fn identity(&self) -> Option<String> {
@@ -239,7 +263,9 @@ impl Files for Context {
         if self.memory.get(path).is_some() {
             return Ok(None);
         }
-        self.disk_path(path)?.map_or(Ok(None), |file| shared_inode_of(&file))
+        let Some(file) = self.disk_path(path)? else { return Ok(None) };
+        let found = self.last_or_look(&file)?.filter(|found| found.nlink() > 1);
+        Ok(found.map(|found| (found.dev(), found.ino())))
     }
 
     fn on_disk(&self, path: &Path) -> Option<PathBuf> {
@@ -272,8 +298,7 @@ pub fn read_text(file: impl Read, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// A file on the disk as an entry with its owner and time; sockets are nothing.
-pub fn entry_of(file: &Path, path: &Path) -> Result<Option<Entry>> {
-    let Some(found) = fs::stat(file)? else { return Ok(None) };
+fn entry_of_found(file: &Path, path: &Path, found: &Metadata) -> Result<Option<Entry>> {
     let kind = found.file_type();
     let kind = match () {
         () if kind.is_file() => EntryKind::File,

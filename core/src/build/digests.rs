@@ -4,13 +4,14 @@
 //! and lets nobody choose it, but only as fine as its clock ticks: a file that was changed just before it was read is never
 //! remembered, since it could change again without a trace (git calls such entries racy).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::context::Files;
+use super::tar::Body;
 use crate::digest::{Digest, DigestReader};
 use crate::error::{Result, ResultExt};
 use crate::store::Store;
@@ -18,7 +19,7 @@ use crate::store::Store;
 /// How old a change must be, in seconds, before it is believed that the next one will show.
 const YOUNG: i64 = 2;
 /// What a table begins with; the last byte is the version.
-const MAGIC: &[u8; 8] = b"lkitdig\x01";
+const MAGIC: &[u8; 8] = b"lkitdig\x02";
 /// Bytes of one file in a table: device, inode, size, two times, digest.
 const ENTRY: usize = 8 * 3 + 12 * 2 + 32;
 /// Files that are remembered beyond twice those of a build: others of the same context may be copied by another Dockerfile.
@@ -55,66 +56,86 @@ impl Stamp {
 #[derive(Clone, Copy)]
 pub struct Stamped(Stamp, i64);
 
-struct Known {
-    stamp: Stamp,
-    digest: Digest,
-    seen: bool,
+impl Stamped {
+    /// The stamp of a file that was just looked at.
+    pub fn found(files: &dyn Files, path: &Path) -> Result<Option<Stamped>> {
+        let stamp = files.stamp(path, false)?;
+        Ok(stamp.map(|stamp| Stamped(stamp, jiff::Timestamp::now().as_second())))
+    }
 }
 
-/// The digests of one context.
+/// One file: device, inode, size, mtime, ctime, digest.
+type Record = [u8; ENTRY];
+
+/// The digests of one context. Records are kept as they are stored: there may be many.
 #[derive(Default)]
 struct Table {
-    files: HashMap<(u64, u64), Known>,
-    changed: bool,
+    /// What was there, sorted by device and inode, and whether this build has come by it.
+    old: Vec<(Record, bool)>,
+    new: Vec<Record>,
+}
+
+fn record(stamp: &Stamp, digest: &Digest) -> Record {
+    let mut record = [0; ENTRY];
+    let mut place = 0;
+    let mut put = |bytes: &[u8]| {
+        record[place..place + bytes.len()].copy_from_slice(bytes);
+        place += bytes.len();
+    };
+    [stamp.device, stamp.inode, stamp.size].iter().for_each(|number| put(&number.to_be_bytes()));
+    for (seconds, nanoseconds) in [stamp.mtime, stamp.ctime] {
+        put(&seconds.to_be_bytes());
+        put(&nanoseconds.to_be_bytes());
+    }
+    put(digest.as_bytes());
+    record
+}
+
+/// What a record is found by.
+fn place(record: &Record) -> &[u8] {
+    &record[..16]
 }
 
 impl Table {
     fn from_bytes(bytes: &[u8]) -> Option<Table> {
-        let mut files = HashMap::new();
-        for entry in bytes.strip_prefix(MAGIC)?.chunks(ENTRY) {
-            let mut rest = entry;
-            let mut take = |count: usize| {
-                let (part, left) = rest.split_at_checked(count)?;
-                rest = left;
-                let mut number = [0; 8];
-                number[..count.min(8)].copy_from_slice(&part[..count.min(8)]);
-                Some(u64::from_le_bytes(number))
-            };
-            let stamp = Stamp {
-                device: take(8)?,
-                inode: take(8)?,
-                size: take(8)?,
-                mtime: (take(8)? as i64, take(4)? as u32),
-                ctime: (take(8)? as i64, take(4)? as u32),
-            };
-            let digest = Digest::from_bytes(rest.try_into().ok()?);
-            files.insert((stamp.device, stamp.inode), Known { stamp, digest, seen: false });
-        }
-        Some(Table { files, changed: false })
+        let (records, rest) = bytes.strip_prefix(MAGIC)?.as_chunks::<ENTRY>();
+        let old: Vec<(Record, bool)> = records.iter().map(|record| (*record, false)).collect();
+        (rest.is_empty() && old.is_sorted_by(|(a, _), (b, _)| place(a) < place(b)))
+            .then_some(Table { old, new: Vec::new() })
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(MAGIC.len() + self.files.len() * ENTRY);
+    fn get(&mut self, stamp: &Stamp) -> Option<Digest> {
+        let wanted = record(stamp, &Digest::from_bytes([0; 32]));
+        let found = self.old.binary_search_by(|(old, _)| place(old).cmp(place(&wanted))).ok()?;
+        let (old, seen) = &mut self.old[found];
+        let (stamped, digest) = old.split_at(ENTRY - 32);
+        if stamped != &wanted[..ENTRY - 32] {
+            return None;
+        }
+        *seen = true;
+        digest.try_into().ok().map(Digest::from_bytes)
+    }
+
+    /// The table to be stored: without files that nobody has seen for long, of which most are gone.
+    fn to_bytes(&mut self) -> Vec<u8> {
+        // The last of those with one place counts.
+        self.new.sort_by(|a, b| place(a).cmp(place(b)));
+        self.new.reverse();
+        self.new.dedup_by(|a, b| place(a) == place(b));
+        self.new.reverse();
+        let new = &self.new;
+        let is_new = |old: &Record| new.binary_search_by(|record| place(record).cmp(place(old))).is_ok();
+        self.old.retain(|(record, _)| !is_new(record));
+        let seen = new.len() + self.old.iter().filter(|(_, seen)| *seen).count();
+        if self.old.len() + new.len() > 2 * seen + SPARE {
+            self.old.retain(|(_, seen)| *seen);
+        }
+        self.old.extend(self.new.drain(..).map(|record| (record, true)));
+        self.old.sort_unstable_by(|(a, _), (b, _)| place(a).cmp(place(b)));
+        let mut out = Vec::with_capacity(MAGIC.len() + self.old.len() * ENTRY);
         out.extend_from_slice(MAGIC);
-        for Known { stamp, digest, .. } in self.files.values() {
-            for number in [stamp.device, stamp.inode, stamp.size] {
-                out.extend_from_slice(&number.to_le_bytes());
-            }
-            for (seconds, nanoseconds) in [stamp.mtime, stamp.ctime] {
-                out.extend_from_slice(&seconds.to_le_bytes());
-                out.extend_from_slice(&nanoseconds.to_le_bytes());
-            }
-            out.extend_from_slice(digest.as_bytes());
-        }
+        self.old.iter().for_each(|(record, _)| out.extend_from_slice(record));
         out
-    }
-
-    /// Forgets files that nobody has seen for long: most of them are gone.
-    fn tidy(&mut self) {
-        let seen = self.files.values().filter(|known| known.seen).count();
-        if self.files.len() > 2 * seen + SPARE {
-            self.files.retain(|_, known| known.seen);
-        }
     }
 }
 
@@ -184,51 +205,39 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 
 impl ContextDigests<'_> {
     /// The digest of a file's content: remembered, or read.
-    pub fn digest(&self, path: &Path) -> Result<Digest> {
-        let before = self.stamp(path)?;
-        if let (Some((_, table)), Some(Stamped(stamp, _))) = (&self.table, &before)
-            && let Some(known) = lock(table).files.get_mut(&(stamp.device, stamp.inode))
-            && known.stamp == *stamp
+    pub fn digest(&self, body: &Body<'_>) -> Result<Digest> {
+        if let (Some((_, table)), Some(Stamped(stamp, _))) = (&self.table, &body.stamp)
+            && let Some(digest) = lock(table).get(stamp)
         {
-            known.seen = true;
-            return Ok(known.digest);
+            return Ok(digest);
         }
-        let mut reader = DigestReader::new(self.files.open(path)?);
-        std::io::copy(&mut reader, &mut std::io::sink()).context(|| format!("read {}", path.display()))?;
+        let mut reader = DigestReader::new(body.open()?);
+        std::io::copy(&mut reader, &mut std::io::sink())
+            .context(|| format!("read {}", body.path.display()))?;
         let digest = reader.finish().0;
-        self.learn(path, before, digest)?;
+        self.learn(body, digest)?;
         Ok(digest)
     }
 
-    /// The stamp of a file that is about to be read; hand it to [`ContextDigests::learn`] afterwards.
-    pub fn stamp(&self, path: &Path) -> Result<Option<Stamped>> {
-        if self.table.is_none() {
-            return Ok(None);
-        }
-        let stamp = self.files.stamp(path)?;
-        Ok(stamp.map(|stamp| Stamped(stamp, jiff::Timestamp::now().as_second())))
-    }
-
-    /// Remembers what was read between two stamps, if they are the same and no longer young.
-    pub fn learn(&self, path: &Path, before: Option<Stamped>, digest: Digest) -> Result<()> {
-        let (Some((_, table)), Some(Stamped(stamp, taken))) = (&self.table, before) else { return Ok(()) };
+    /// Remembers what was read, if the file has the stamp that it had before, and is no longer young.
+    pub fn learn(&self, body: &Body<'_>, digest: Digest) -> Result<()> {
+        let (Some((_, table)), Some(Stamped(stamp, taken))) = (&self.table, body.stamp) else {
+            return Ok(());
+        };
         // As it was before it was read: reading takes time in which it could change within one tick.
-        if stamp.is_young(taken) || self.files.stamp(path)? != Some(stamp) {
+        if stamp.is_young(taken) || self.files.stamp(&body.path, true)? != Some(stamp) {
             return Ok(());
         }
-        let mut table = lock(table);
-        table.files.insert((stamp.device, stamp.inode), Known { stamp, digest, seen: true });
-        table.changed = true;
+        lock(table).new.push(record(&stamp, &digest));
         Ok(())
     }
 
     fn save(&self, store: &Store) -> Result<()> {
         let Some((name, table)) = &self.table else { return Ok(()) };
         let mut table = lock(table);
-        if !std::mem::take(&mut table.changed) {
+        if table.new.is_empty() {
             return Ok(());
         }
-        table.tidy();
         let bytes = table.to_bytes();
         store.db().write_relaxed(|db| store.keep_context_digests(db, name, &bytes))
     }
@@ -243,10 +252,20 @@ mod tests {
         let stamp = Stamp { device: 1, inode: 2, size: 3, mtime: (-4, 5), ctime: (6, 7) };
         let digest = Digest::of(b"x");
         let mut table = Table::default();
-        table.files.insert((1, 2), Known { stamp, digest, seen: true });
+        let other = Stamp { inode: 1, ..stamp };
+        table.new =
+            vec![record(&stamp, &Digest::of(b"old")), record(&other, &digest), record(&stamp, &digest)];
         let bytes = table.to_bytes();
-        let read = Table::from_bytes(&bytes).unwrap();
-        assert_eq!((read.files[&(1, 2)].stamp, read.files[&(1, 2)].digest), (stamp, digest));
+        let mut read = Table::from_bytes(&bytes).unwrap();
+        assert_eq!((read.get(&stamp), read.get(&other), read.old.len()), (Some(digest), Some(digest), 2));
+        assert_eq!(read.get(&Stamp { size: 4, ..stamp }), None);
+        // What is learned beats what was there.
+        read.new.push(record(&Stamp { size: 4, ..stamp }, &Digest::of(b"new")));
+        let mut again = Table::from_bytes(&read.to_bytes()).unwrap();
+        assert_eq!(
+            (again.get(&Stamp { size: 4, ..stamp }), again.get(&stamp)),
+            (Some(Digest::of(b"new")), None)
+        );
         assert!(Table::from_bytes(&bytes[..bytes.len() - 1]).is_none());
         assert!(Table::from_bytes(b"other").is_none());
     }

@@ -123,7 +123,7 @@ fn collect<'f>(
         (entry.uid, entry.gid) = owner;
     }
     entry.path.clone_from(&path);
-    let body = (entry.kind == EntryKind::File).then(|| Body { files, path: source.to_owned() });
+    let body = (entry.kind == EntryKind::File).then(|| Body::new(files, source)).transpose()?;
     if !path.as_os_str().is_empty() {
         items.insert(path.clone(), Item { entry, body, inode: None });
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Build;
 use super::context::Files;
+use super::digests::Stamped;
 use super::stage::Stage;
 use crate::archive::{Ingested, written};
 use crate::container::user;
@@ -28,9 +29,16 @@ pub struct Body<'f> {
     pub files: &'f dyn Files,
     /// Its path there.
     pub path: PathBuf,
+    /// What told whether the file is unchanged when it was found.
+    pub stamp: Option<Stamped>,
 }
 
-impl Body<'_> {
+impl<'f> Body<'f> {
+    /// The content of a file that was just found.
+    pub fn new(files: &'f dyn Files, path: &Path) -> Result<Self> {
+        Ok(Body { files, path: path.to_owned(), stamp: Stamped::found(files, path)? })
+    }
+
     /// Opens it.
     pub fn open(&self) -> Result<std::fs::File> {
         self.files.open(&self.path)
@@ -142,11 +150,10 @@ pub fn write_layer(build: &Build<'_>, items: &Items<'_>) -> Result<(Ingested, Ve
         match &item.body {
             Some(body) => {
                 let known = known.of(body.files)?;
-                let stamp = known.stamp(&body.path)?;
                 let mut reader = DigestReader::new(body.open()?);
                 tar.append(&entry, &mut reader).context(|| format!("copy {}", body.path.display()))?;
                 let digest = reader.finish().0;
-                known.learn(&body.path, stamp, digest)?;
+                known.learn(body, digest)?;
                 digests.push(digest);
             }
             None => tar.append(&entry, &mut std::io::empty())?,
@@ -163,7 +170,7 @@ pub fn hash_contents(build: &Build<'_>, items: &Items<'_>) -> Result<Vec<Digest>
     let mut digests = Vec::new();
     for body in items.values().filter_map(|item| item.body.as_ref()) {
         build.task.check()?;
-        digests.push(known.of(body.files)?.digest(&body.path)?);
+        digests.push(known.of(body.files)?.digest(body)?);
     }
     known.save()?;
     Ok(digests)

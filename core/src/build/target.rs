@@ -170,7 +170,7 @@ impl<'a, 'f> Target<'a, 'f> {
             }
             entry.path = to.clone();
             let inode = self.inode(files, path, &entry)?;
-            let body = (entry.kind == EntryKind::File).then(|| Body { files, path: path.to_owned() });
+            let body = (entry.kind == EntryKind::File).then(|| Body::new(files, path)).transpose()?;
             self.items.insert(to, Item { entry, body, inode });
         }
         Ok(())
@@ -282,7 +282,7 @@ impl<'a, 'f> Target<'a, 'f> {
             entry.mode = mode.apply(entry.mode, entry.kind == EntryKind::Directory);
         }
         let inode = if has_content { self.inode(source.files, from, &entry)? } else { None };
-        let body = has_content.then(|| Body { files: source.files, path: from.to_owned() });
+        let body = has_content.then(|| Body::new(source.files, from)).transpose()?;
         self.items.insert(to, Item { entry, body, inode });
         Ok(())
     }
