@@ -53,7 +53,7 @@ impl Build<'_> {
                 let platform = &self.plan.stages[stage.number].platform;
                 match self.named_context(from, platform)? {
                     Some(Opened::Files(context)) => {
-                        let mut sources = self.find(stage, args, context, false)?;
+                        let mut sources = self.find(stage, args, &**context, false)?;
                         sources.extend(inline.sources());
                         return self.place(stage, instruction, args, &sources, n);
                     }

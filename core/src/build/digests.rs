@@ -116,8 +116,8 @@ impl Table {
         digest.try_into().ok().map(Digest::from_bytes)
     }
 
-    /// The table to be stored: without files that nobody has seen for long, of which most are gone.
-    fn to_bytes(&mut self) -> Vec<u8> {
+    /// Puts what is new among the old, and gives the table to be stored: without files that nobody has seen for long, of which most are gone.
+    fn settle(&mut self) -> Vec<u8> {
         // The last of those with one place counts.
         self.new.sort_by(|a, b| place(a).cmp(place(b)));
         self.new.reverse();
@@ -238,7 +238,7 @@ impl ContextDigests<'_> {
         if table.new.is_empty() {
             return Ok(());
         }
-        let bytes = table.to_bytes();
+        let bytes = table.settle();
         store.db().write_relaxed(|db| store.keep_context_digests(db, name, &bytes))
     }
 }
@@ -255,13 +255,13 @@ mod tests {
         let other = Stamp { inode: 1, ..stamp };
         table.new =
             vec![record(&stamp, &Digest::of(b"old")), record(&other, &digest), record(&stamp, &digest)];
-        let bytes = table.to_bytes();
+        let bytes = table.settle();
         let mut read = Table::from_bytes(&bytes).unwrap();
         assert_eq!((read.get(&stamp), read.get(&other), read.old.len()), (Some(digest), Some(digest), 2));
         assert_eq!(read.get(&Stamp { size: 4, ..stamp }), None);
         // What is learned beats what was there.
         read.new.push(record(&Stamp { size: 4, ..stamp }, &Digest::of(b"new")));
-        let mut again = Table::from_bytes(&read.to_bytes()).unwrap();
+        let mut again = Table::from_bytes(&read.settle()).unwrap();
         assert_eq!(
             (again.get(&Stamp { size: 4, ..stamp }), again.get(&stamp)),
             (Some(Digest::of(b"new")), None)

@@ -31,7 +31,7 @@ struct NamedContext {
 /// What a named context turned out to be.
 pub enum Opened {
     /// Files.
-    Files(Context),
+    Files(Box<Context>),
     /// An image, by name or ID.
     Image(String),
 }
@@ -107,7 +107,7 @@ impl Build<'_> {
             }
         };
         let ignore = context.read_text(Path::new(".dockerignore"))?;
-        Ok(Opened::Files(context.without(&ignore.unwrap_or_default())?))
+        Ok(Opened::Files(Box::new(context.without(&ignore.unwrap_or_default())?)))
     }
 
     /// Loads the image of `DIRECTORY[:TAG][@DIGEST]`.
@@ -145,7 +145,7 @@ impl Build<'_> {
         };
         let mut stage = Stage::scratch(&planned.platform);
         stage.number = number;
-        let source = Source::all_of(context);
+        let source = Source::all_of(&**context);
         self.place(&mut stage, &copy, &args, &[source], planned.first_step)?;
         Ok(stage)
     }
