@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -136,6 +136,15 @@ pub fn stat(path: &Path) -> Result<Option<std::fs::Metadata>> {
 /// Whether a path is a directory, links followed.
 pub fn is_directory(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// A file that is in memory alone, with this content, to be read from its start.
+pub fn in_memory(content: &[u8]) -> Result<File> {
+    let what = || "make a file in memory";
+    let memory = rustix::fs::memfd_create("layerkit", rustix::fs::MemfdFlags::CLOEXEC).context(what)?;
+    let mut file = File::from(memory);
+    file.write_all(content).and_then(|()| file.rewind()).context(what)?;
+    Ok(file)
 }
 
 /// Flushes a file's data to the disk.

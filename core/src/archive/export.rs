@@ -9,7 +9,7 @@ use super::stream::Sink;
 use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
-use crate::layer::{self, Entry, EntryKind, Sender, TarWriter};
+use crate::layer::{self, Entry, EntryKind, TarWriter};
 use crate::store::{Store, StoredLayer};
 use crate::task::Task;
 
@@ -65,7 +65,7 @@ pub fn export_directory(store: &Store, systems: &[FileSystem], directory: &Path,
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     layer::beside(
         |sender| {
-            let mut tar = TarWriter::new(BufWriter::with_capacity(fs::COPY_BUFFER, ToThread(sender)));
+            let mut tar = TarWriter::new(BufWriter::with_capacity(fs::COPY_BUFFER, sender));
             write(store, systems, &mut tar, &|entry| Entry { uid, gid, ..entry }, task)?;
             tar.finish()?.flush().context(|| "write layer")
         },
@@ -107,21 +107,6 @@ fn write<W: Write + Send>(
         }
     }
     Ok(())
-}
-
-/// Bytes for another thread.
-struct ToThread(Sender);
-
-impl Write for ToThread {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let n = bytes.len().min(fs::COPY_BUFFER);
-        self.0.copy(&bytes[..n]).map_err(Error::into_io)?;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Moves what is in a directory into another one: directories of one name merge, everything else is replaced.

@@ -158,12 +158,15 @@ impl Build<'_> {
         n: u32,
     ) -> Result<()> {
         let (parent, text) = (stage.parent_key(), instruction.source());
-        let last = self.store.db().read(|db| self.store.step_inputs(db, &parent))?;
-        let same = last.iter().find(|step| step.instruction == text);
+        // The inputs may be large: those of other instructions are left alone.
+        let (same, others) = self.store.db().read(|db| {
+            let same = self.store.step_inputs(db, &parent, &text)?;
+            Ok((same, self.store.instructions_on(db, &parent)?))
+        })?;
         let reason = if self.ignores_cache(stage) {
             "the cache is not used".to_owned()
-        } else if let Some(step) = same {
-            let changes = inputs.changes(&step.inputs)?;
+        } else if let Some(before) = same {
+            let changes = inputs.changes(&before)?;
             match changes.len() {
                 0 => "its image is gone".to_owned(),
                 count if count > SHOWN => {
@@ -171,12 +174,10 @@ impl Build<'_> {
                 }
                 _ => changes.join(", "),
             }
-        } else if let Some(before) =
-            last.iter().find(|step| first_word(&step.instruction) == instruction.name)
-        {
-            format!("the instruction was `{}`", before.instruction)
-        } else if let Some(before) = last.first() {
-            format!("`{}` stood in its place", before.instruction)
+        } else if let Some(before) = others.iter().find(|text| first_word(text) == instruction.name) {
+            format!("the instruction was `{}`", before)
+        } else if let Some(before) = others.first() {
+            format!("`{}` stood in its place", before)
         } else if stage.made {
             "the step before was made anew".to_owned()
         } else {

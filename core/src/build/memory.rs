@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Seek, Write};
 use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{MemfdFlags, memfd_create};
-
 use super::MemoryFile;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::fs;
 use crate::layer::{Entry, EntryKind, Timestamp};
 
 /// Files by their paths, and the directories that they are in. The time of all is that of the build.
@@ -89,15 +87,9 @@ impl Memory {
 
     /// The content of a file, to be read.
     pub fn open(&self, path: &Path) -> Option<Result<File>> {
-        self.content(path).map(|content| as_file(content).context(|| format!("open {}", path.display())))
+        self.content(path)
+            .map(|content| fs::in_memory(content).context(|| format!("open {}", path.display())))
     }
-}
-
-fn as_file(content: &[u8]) -> Result<File> {
-    let memory = memfd_create("context", MemfdFlags::CLOEXEC).context(|| "make a file in memory")?;
-    let mut file = File::from(memory);
-    file.write_all(content).and_then(|()| file.rewind()).context(|| "write a file in memory")?;
-    Ok(file)
 }
 
 #[cfg(test)]

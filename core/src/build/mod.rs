@@ -52,14 +52,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::config::{self, RegistryConfig};
 use crate::digest::Digest;
-use crate::dockerfile;
+use crate::dockerfile::{self, Instruction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::fs::AtomicFile;
-use crate::media_type;
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::spec::{self, Descriptor, ImageConfig, Manifest};
+use crate::spec;
 use crate::store::{Lease, NewImage, Store};
 use crate::task::Task;
 use base::Bases;
@@ -153,7 +152,7 @@ pub fn build(
     // Each keeps its images until all is done.
     let mut builds = Vec::new();
     for (platform, (plan, scoped)) in platforms.into_iter().zip(plans.iter().zip(&scoped)) {
-        let is_known =
+        let is_unused =
             |name: &&String| *name != run_mounts::CACHE_NAMESPACE && !plan.used_arguments.contains(*name);
         builds.push(Build {
             store,
@@ -167,7 +166,7 @@ pub fn build(
             epoch,
             lease: store.lease(),
             runs: &runs,
-            unused: options.buildargs.keys().filter(is_known).cloned().collect::<BTreeSet<_>>().into(),
+            unused: options.buildargs.keys().filter(is_unused).cloned().collect::<BTreeSet<_>>().into(),
             shared: &shared,
             digests: &digests,
             bases: Bases::default(),
@@ -237,25 +236,8 @@ impl Build<'_> {
         }
         let mut config = stage.config.clone();
         config.extra.insert(shared_cache::INLINE.into(), self.inline_steps()?);
-        self.add_image(&config, stage.descriptors.clone(), Some(made.0))
-    }
-
-    /// Makes an image of a config and layers of the store.
-    fn add_image(
-        &self,
-        config: &ImageConfig,
-        layers: Vec<Descriptor>,
-        parent: Option<Digest>,
-    ) -> Result<(Digest, Digest)> {
-        let config = spec::to_bytes(config)?;
-        let manifest = Manifest::new(Descriptor::of(media_type::OCI_CONFIG, &config), layers);
-        let image = NewImage {
-            config,
-            manifest: spec::to_bytes(&manifest)?,
-            media_type: media_type::OCI_MANIFEST.into(),
-            parent,
-            made: true,
-        };
+        let config = spec::to_bytes(&config)?;
+        let image = NewImage::of_config(config, stage.descriptors.clone(), Some(made.0))?;
         self.store.db().write(|db| {
             let added = self.store.add_image(db, image)?;
             self.lease.image(db, added.0)?;
@@ -267,16 +249,16 @@ impl Build<'_> {
     fn tell_beginning(&self) -> Result<()> {
         self.tell_warnings()?;
         for (argument, n) in self.plan.meta_steps.iter().zip(self.plan.before + 1..) {
-            self.task.emit(&Event::StepStarted {
-                n,
-                total: self.plan.total,
-                text: argument.text.clone(),
-                line: argument.line,
-                stage: String::new(),
-            })?;
+            self.tell_step(argument, n, String::new())?;
             self.task.emit(&Event::StepDone { n, image: String::new() })?;
         }
         Ok(())
+    }
+
+    /// Tells that a step begins.
+    fn tell_step(&self, instruction: &Instruction, n: u32, stage: String) -> Result<()> {
+        let (total, text, line) = (self.plan.total, instruction.text.clone(), instruction.line);
+        self.task.emit(&Event::StepStarted { n, total, text, line, stage })
     }
 
     /// A stage that is done.

@@ -216,7 +216,7 @@ impl MountFiles<'_> {
 fn write_items(build: &Build<'_>, items: &Items<'_>, folder: &Path) -> Result<()> {
     let (limits, task) = (build.store.limits(), build.task);
     let write = |blocks: Sender| {
-        let mut tar = TarWriter::new(BufWriter::with_capacity(fs::COPY_BUFFER, Feed(blocks)));
+        let mut tar = TarWriter::new(BufWriter::with_capacity(fs::COPY_BUFFER, blocks));
         for item in items.values() {
             task.check()?;
             match &item.body {
@@ -233,19 +233,4 @@ fn write_items(build: &Build<'_>, items: &Items<'_>, folder: &Path) -> Result<()
         io::copy(&mut blocks, &mut io::sink()).context(|| "copy files").map(drop)
     })
     .map(drop)
-}
-
-/// Writes to the thread that makes the files.
-struct Feed(Sender);
-
-impl Write for Feed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let bytes = &bytes[..bytes.len().min(fs::COPY_BUFFER)];
-        self.0.copy(bytes).map_err(Error::into_io)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

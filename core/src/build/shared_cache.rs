@@ -18,7 +18,7 @@ use crate::media_type;
 use crate::platform::Platform;
 use crate::reference::{DEFAULT_HOST, Reference};
 use crate::registry::{self, Auth};
-use crate::spec::{self, Descriptor, ImageConfig, Manifest};
+use crate::spec::{self, Descriptor, ImageConfig};
 use crate::store::{Lease, NewImage, Store};
 use crate::task::Task;
 
@@ -273,14 +273,7 @@ impl Build<'_> {
             let (store, lease) = (self.store, &self.lease);
             registry::fetch_layers(store, self.registry, lease, &known.name, &missing, auth, self.task)?;
         }
-        let manifest = Manifest::new(Descriptor::of(media_type::OCI_CONFIG, &config), layers);
-        let image = NewImage {
-            config,
-            manifest: spec::to_bytes(&manifest)?,
-            media_type: media_type::OCI_MANIFEST.into(),
-            parent: stage.id(),
-            made: true,
-        };
+        let image = NewImage::of_config(config, layers, stage.id())?;
         self.store.db().write(|db| {
             let (id, _) = self.store.add_image(db, image)?;
             self.lease.image(db, id)?;

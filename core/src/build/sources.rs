@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Seek, Write};
 use std::path::{Component, Path, PathBuf};
-
-use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::context::Files;
 use crate::dockerfile::{Ignore, glob};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::fs;
 use crate::layer::{Entry, EntryKind};
 
 /// A file or directory to be put into the image.
@@ -224,11 +222,7 @@ impl Files for Inline {
     }
 
     fn open(&self, path: &Path) -> Result<File> {
-        let what = || format!("make {} available", path.display());
         let content = self.files.get(path).map_or("", |(_, content)| content);
-        let mut file = File::from(memfd_create("heredoc", MemfdFlags::CLOEXEC).context(what)?);
-        file.write_all(content.as_bytes()).context(what)?;
-        file.rewind().context(what)?;
-        Ok(file)
+        fs::in_memory(content.as_bytes()).context(|| format!("make {} available", path.display()))
     }
 }

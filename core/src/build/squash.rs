@@ -10,8 +10,7 @@ use crate::archive::{self, Ingested, Merged, written};
 use crate::digest::Digest;
 use crate::error::{Result, ResultExt};
 use crate::layer::{Entry, EntryKind, LayerWriter, Node, TarWriter, Toc, Tree};
-use crate::media_type;
-use crate::spec::{self, Descriptor, History, Manifest};
+use crate::spec::{self, Descriptor, History};
 use crate::store::{NewImage, StoredLayer};
 use crate::task::Task;
 
@@ -66,15 +65,7 @@ impl Build<'_> {
             empty_layer: layer.is_none(),
             ..History::default()
         });
-        let config = spec::to_bytes(&config)?;
-        let manifest = Manifest::new(Descriptor::of(media_type::OCI_CONFIG, &config), descriptors);
-        let image = NewImage {
-            config,
-            manifest: spec::to_bytes(&manifest)?,
-            media_type: media_type::OCI_MANIFEST.into(),
-            parent: None,
-            made: true,
-        };
+        let image = NewImage::of_config(spec::to_bytes(&config)?, descriptors, None)?;
         task.check()?;
         self.store
             .db()

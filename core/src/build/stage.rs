@@ -192,13 +192,7 @@ impl Build<'_> {
 
     fn start_stage(&self, planned: &PlannedStage, number: usize) -> Result<Stage> {
         let (from, n) = (&planned.from, planned.first_step);
-        self.task.emit(&Event::StepStarted {
-            n,
-            total: self.plan.total,
-            text: from.text.clone(),
-            line: from.line,
-            stage: planned.shown(number),
-        })?;
+        self.tell_step(from, n, planned.shown(number))?;
         let mut stage = match &planned.base {
             Base::Scratch => Stage::scratch(&planned.platform),
             Base::Stage(number) => {
@@ -332,16 +326,8 @@ impl Build<'_> {
             });
             stage.descriptors.push(descriptor);
         }
-        let bytes = spec::to_bytes(config)?;
-        let manifest =
-            Manifest::new(Descriptor::of(media_type::OCI_CONFIG, &bytes), stage.descriptors.clone());
-        let image = NewImage {
-            config: bytes,
-            manifest: spec::to_bytes(&manifest)?,
-            media_type: media_type::OCI_MANIFEST.into(),
-            parent: stage.image.map(|(id, _)| id),
-            made: true,
-        };
+        let config = spec::to_bytes(config)?;
+        let image = NewImage::of_config(config, stage.descriptors.clone(), stage.id())?;
         let (parent, inputs) = (stage.parent_key(), stage.inputs.take());
         let made = match layer {
             Some(StepLayer::Made(layer)) => vec![layer],

@@ -1,5 +1,7 @@
 //! One step after the other: what each instruction does to its stage.
 
+use std::path::Path;
+
 use super::explain::Inputs;
 use super::plan::at;
 use super::stage::Stage;
@@ -15,13 +17,7 @@ pub const NOP: &str = "/bin/sh -c #(nop) ";
 impl Build<'_> {
     /// Executes a numbered step and tells of it. Errors say where in the Dockerfile they belong.
     pub(super) fn step(&self, stage: &mut Stage, instruction: &Instruction, n: u32) -> Result<()> {
-        self.task.emit(&Event::StepStarted {
-            n,
-            total: self.plan.total,
-            text: instruction.text.clone(),
-            line: instruction.line,
-            stage: self.plan.stages[stage.number].shown(stage.number),
-        })?;
+        self.tell_step(instruction, n, self.plan.stages[stage.number].shown(stage.number))?;
         self.execute(stage, instruction, n).map_err(|error| match stage.id() {
             // What the step started from: a way into the failed build.
             Some(image) if error.field("image").is_none() => error.with("image", image.to_string()),
@@ -43,7 +39,6 @@ impl Build<'_> {
                 stage.config.author = author.clone();
                 self.text_step(stage, instruction, format!("MAINTAINER {author}"), n)
             }
-            Command::Workdir(_) => self.workdir(stage, instruction, n),
             Command::From { .. } => Err(Error::new(ErrorKind::Internal, "FROM is no step of a stage")),
             command => {
                 self.change(stage, command).and_then(|text| self.text_step(stage, instruction, text, n))
@@ -59,14 +54,22 @@ impl Build<'_> {
         text.ok_or_else(|| Error::new(ErrorKind::Internal, "an instruction that nobody executes"))
     }
 
-    /// A step that only changes the config: from the cache, or a new image without a layer.
+    /// A step that only its text decides: from the cache, or a new image. WORKDIR makes the directory where there is none, for the
+    /// user of the stage; the others have no layer.
     fn text_step(&self, stage: &mut Stage, instruction: &Instruction, text: String, n: u32) -> Result<()> {
         let key = self.text_key(stage, &text)?;
         if self.try_cache(stage, key, n)? {
             return Ok(());
         }
         self.explain(stage, instruction, &Inputs::of_text(&text), n)?;
-        self.commit(stage, format!("{NOP} {text}"), None, &[key])
+        let layer = match &instruction.command {
+            Command::Workdir(_) => {
+                let path = stage.config.config.working_dir.clone();
+                tar::directories(self, stage, Path::new(path.trim_start_matches('/')))?
+            }
+            _ => None,
+        };
+        self.commit(stage, format!("{NOP} {text}"), layer, &[key])
     }
 
     /// ARG: declares arguments from here on, with the caller's values before the Dockerfile's.
@@ -99,19 +102,6 @@ impl Build<'_> {
             }
         }
         self.text_step(stage, instruction, format!("ARG {}", shown.join(" ")), n)
-    }
-
-    /// WORKDIR: sets it, and makes the directory where there is none, for the user of the stage.
-    fn workdir(&self, stage: &mut Stage, instruction: &Instruction, n: u32) -> Result<()> {
-        let text = self.change(stage, &instruction.command)?;
-        let key = self.text_key(stage, &text)?;
-        if self.try_cache(stage, key, n)? {
-            return Ok(());
-        }
-        self.explain(stage, instruction, &Inputs::of_text(&text), n)?;
-        let path = stage.config.config.working_dir.clone();
-        let layer = tar::directories(self, stage, std::path::Path::new(path.trim_start_matches('/')))?;
-        self.commit(stage, format!("{NOP} {text}"), layer, &[key])
     }
 }
 

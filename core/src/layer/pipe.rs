@@ -1,7 +1,7 @@
 //! Bytes from one thread to another, in blocks whose buffers go round: a new one for each block would cost more than the copy
 //! into it.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
@@ -101,6 +101,19 @@ impl Sender {
         let mut block = self.block();
         block.fill(&mut bytes).context(|| "copy a block")?;
         self.send(block)
+    }
+}
+
+/// Bytes for the other thread, at most a block at a time.
+impl Write for Sender {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..bytes.len().min(COPY_BUFFER)];
+        self.copy(bytes).map_err(Error::into_io)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

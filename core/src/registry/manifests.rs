@@ -53,6 +53,14 @@ fn path(client: &Client<'_>, reference: &str) -> String {
     format!("{}/manifests/{reference}", client.repository())
 }
 
+/// What a registry is asked for a name by: its digest, or its tag.
+pub fn reference_of(name: &Reference) -> String {
+    match name.digest() {
+        Some(digest) => digest.to_string(),
+        None => name.tag().unwrap_or_default().to_owned(),
+    }
+}
+
 /// Reads what a tag or digest leads to. Its digest, size, media type and structure are checked.
 pub fn get(client: &Client<'_>, reference: &str) -> Result<Fetched> {
     let digest = reference.parse::<Digest>().ok();

@@ -109,10 +109,7 @@ fn pull_one(
     let task = client.http().runtime().task();
     task.emit(&Event::Resolving { name: name.to_string() })?;
     let known = known(store, name, order)?;
-    let reference = match name.digest() {
-        Some(digest) => digest.to_string(),
-        None => name.tag().unwrap_or_default().to_owned(),
-    };
+    let reference = manifests::reference_of(name);
     if let Some(known) = known.as_ref().filter(|known| known.fits)
         && (name.digest().is_some() || manifests::head(client, &reference, "pull")? == Some(known.digest))
     {

@@ -37,11 +37,8 @@ pub fn fetch(
     name: &Reference,
     platform: &Platform,
 ) -> Result<FetchedCache> {
-    let reference = match name.digest() {
-        Some(digest) => digest.to_string(),
-        None => name.tag().unwrap_or_default().to_owned(),
-    };
-    let fetched = manifests::for_platform(client, manifests::get(client, &reference)?, platform, name)?;
+    let found = manifests::get(client, &manifests::reference_of(name))?;
+    let fetched = manifests::for_platform(client, found, platform, name)?;
     let Document::Manifest(manifest) = fetched.document else {
         return Err(manifests::nested_too_deep(fetched.digest));
     };

@@ -45,10 +45,16 @@ impl Store {
         db.run(sql, params![key, image, now()]).map(drop)
     }
 
-    /// What the steps on a parent looked at when they were last made, the latest first.
-    pub fn step_inputs(&self, db: &Connection, parent: &str) -> Result<Vec<StepInputs>> {
-        let sql = "SELECT instruction, inputs FROM build_inputs WHERE parent = ? ORDER BY used DESC LIMIT 16";
-        db.rows(sql, [parent], |row| Ok(StepInputs { instruction: row.get(0)?, inputs: row.get(1)? }))
+    /// What a step on a parent looked at when it was last made.
+    pub fn step_inputs(&self, db: &Connection, parent: &str, instruction: &str) -> Result<Option<Vec<u8>>> {
+        let sql = "SELECT inputs FROM build_inputs WHERE parent = ? AND instruction = ?";
+        db.first(sql, [parent, instruction], |row| row.get(0))
+    }
+
+    /// The instructions that were last made on a parent, the latest first.
+    pub fn instructions_on(&self, db: &Connection, parent: &str) -> Result<Vec<String>> {
+        let sql = "SELECT instruction FROM build_inputs WHERE parent = ? ORDER BY used DESC LIMIT 16";
+        db.rows(sql, [parent], |row| row.get(0))
     }
 
     /// Writes down what a step on a parent looked at, in the caller's transaction.

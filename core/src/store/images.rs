@@ -8,8 +8,9 @@ use super::{Store, now};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Toc;
+use crate::media_type;
 use crate::reference::Reference;
-use crate::spec::{self, ImageConfig, Manifest};
+use crate::spec::{self, Descriptor, ImageConfig, Manifest};
 
 /// What is known of an image without reading its blobs.
 #[derive(Clone, Debug)]
@@ -50,6 +51,15 @@ pub struct NewImage {
     pub parent: Option<Digest>,
     /// Whether the manifest was made here, so that it may be made anew when its layers are compressed.
     pub made: bool,
+}
+
+impl NewImage {
+    /// An image that was made here, of a config's bytes and layers, under an OCI manifest.
+    pub fn of_config(config: Vec<u8>, layers: Vec<Descriptor>, parent: Option<Digest>) -> Result<NewImage> {
+        let manifest = Manifest::new(Descriptor::of(media_type::OCI_CONFIG, &config), layers);
+        let manifest = spec::to_bytes(&manifest)?;
+        Ok(NewImage { config, manifest, media_type: media_type::OCI_MANIFEST.into(), parent, made: true })
+    }
 }
 
 /// A layer of an image in the store.
