@@ -69,11 +69,12 @@ pub fn upload(
             Mount::Refused => {}
         }
     }
-    told.tell(LayerState::Started, 0)?;
     let session = match session {
         Some(session) => session,
         None => begin(client)?,
     };
+    // Once the registry takes it: of several blobs that it refuses, which one is told of would be a matter of luck.
+    told.tell(LayerState::Started, 0)?;
     Upload { client, descriptor, source, told: RefCell::new(told), session, offset: 0 }.run(chunk_size)?;
     Ok(Sent::Uploaded)
 }
