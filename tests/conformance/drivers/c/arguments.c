@@ -294,7 +294,7 @@ bool fill_unpack(struct request *request, layerkit_unpack_options *options) {
     return fill(request, fields, options);
 }
 
-bool fill_files(struct request *request, layerkit_files_options *options) {
+bool fill_image_files(struct request *request, layerkit_files_options *options) {
     static const struct field fields[] = {
         {"path", TEXT, AT(files, path), 0},
         {"recursive", NOT_FLAG, AT(files, not_recursive), 0},

@@ -89,7 +89,7 @@ static layerkit_error *image_files(struct request *request, json_t **ok) {
     layerkit_error *error = get(request, &image);
     struct watch watch;
     char *text = NULL;
-    bool any = fill_files(request, &options);
+    bool any = fill_image_files(request, &options);
     begin_watch(request, &watch);
     if (image && !request->trouble[0])
         error = layerkit_image_files(image, any ? &options : NULL, watch.given, &text);
