@@ -56,11 +56,13 @@ def test_files_and_contents_are_what_docker_exports(docker: Docker, made: layerk
             while entry.islnk():
                 entry = theirs[entry.linkname]
             assert file["type"] == TYPES[entry.type], name
-            assert (file["uid"], file["gid"], file["mtime"]) == (entry.uid, entry.gid, int(entry.mtime)), name
+            assert (file["uid"], file["gid"]) == (entry.uid, entry.gid), name
+            # Docker puts files of its own there.
+            assert file["mtime"] == int(entry.mtime) or name == "etc", name
             if entry.issym():
                 assert file["target"] == entry.linkname, name
                 continue
-            assert file["mode"] == entry.mode, name
+            assert file["mode"] == entry.mode & 0o7777, name
             if entry.isreg():
                 content = tar.extractfile(entry)
                 assert content is not None

@@ -154,9 +154,7 @@ class Image:
         files = functools.partial(self._image.files, path, recursive=recursive, follow=follow)
         return await long(lambda sink, token: files(on_event=sink, cancel=token), on_event, cancel)
 
-    async def read(
-        self, path: StrPath, *, on_event: OnEvent | None = None, cancel: CancelToken | None = None
-    ) -> bytes:
+    async def read(self, path: StrPath, *, on_event: OnEvent | None = None, cancel: CancelToken | None = None) -> bytes:
         """See `layerkit.Image.read`."""
         read = functools.partial(self._image.read, path)
         return await long(lambda sink, token: read(on_event=sink, cancel=token), on_event, cancel)
