@@ -650,8 +650,66 @@ export class Image {
   save(target: Target, options?: SaveOptions): Promise<void>;
   /** Unpacks its file system into a directory, which appears when it is whole. */
   unpack(directory: string | URL, options?: UnpackOptions): Promise<void>;
+  /** Its files, each directory before what it holds, without unpacking anything; `not_found` for a path that is not there. */
+  files(options?: FilesOptions): Promise<ImageFile[]>;
+  /** The content of a file; symlinks are followed inside the image. `not_found`, or `invalid_argument` for a directory or a device. */
+  read(path: string, options?: Progress): Promise<Buffer>;
+  /**
+   * The same as a stream, which fails as `read` does: for files of any size. Read it to its end, or destroy it. A layer that is
+   * damaged is `digest_mismatch`, at the end at the latest.
+   */
+  open(path: string, options?: Progress): Readable;
+  /**
+   * What another image adds, changes and deletes, compared with this one, sorted by path. Changed is what has another type, mode, owner,
+   * group, device number, link target, extended attribute, size or content.
+   */
+  diff(other: string | Image, options?: ImageDiffOptions): Promise<FileChange[]>;
   /** Removes it. */
   remove(options?: RemoveOptions): Promise<RemoveReport>;
+}
+
+export interface FilesOptions extends Progress {
+  /** Where to begin; `/` when none is given. Symlinks on the way are followed inside the image. */
+  path?: string | undefined;
+  /** All that is below, and not only what a directory itself has; on by default. */
+  recursive?: boolean | undefined;
+  /** Begin at what `path` leads to when it is a symlink, and not at the link; on by default. */
+  follow?: boolean | undefined;
+}
+
+/** One file of an image, by one of its names. */
+export interface ImageFile {
+  /** Its path in the image, absolute and with no link on the way. */
+  path: string;
+  type: 'file' | 'directory' | 'symlink' | 'char_device' | 'block_device' | 'fifo';
+  /** Permission bits with setuid, setgid and sticky. */
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Bytes of a file, or of a symlink's text; 0 for anything else. */
+  size: number;
+  /** When its content was changed last, in seconds since 1970. */
+  mtime: number;
+  mtimeNanoseconds: number;
+  /** How many names of the image lead to it (hard links). */
+  links: number;
+  /** The text of a symlink. */
+  target: string | null;
+  /** Major and minor number of a device. */
+  device: [number, number] | null;
+  /** Digest of the layer that put this name here. */
+  layer: string | null;
+}
+
+export interface ImageDiffOptions extends Progress {
+  /** Another time of the last change counts, too. */
+  mtime?: boolean | undefined;
+}
+
+/** One difference between two file systems. */
+export interface FileChange {
+  path: string;
+  kind: 'added' | 'changed' | 'deleted';
 }
 
 export interface UnpackOptions extends Progress {

@@ -59,6 +59,12 @@ export declare class NativeEngine {
   imageInspect(image: string, listener: Listener): Operation
   /** Unpacks an image into a directory. */
   imageUnpack(image: string, directory: string, options: string, events: boolean, listener: Listener): Operation
+  /** Lists the files of an image. */
+  imageFiles(image: string, options: string, events: boolean, listener: Listener): Operation
+  /** Writes the content of a file of an image to the operation's stream. */
+  imageRead(image: string, path: string, events: boolean, listener: Listener): Operation
+  /** What another image adds, changes and deletes. */
+  imageDiff(image: string, other: string, options: string, events: boolean, listener: Listener): Operation
   /** What the engine is and where it works. */
   systemInfo(listener: Listener): Operation
   /** Disk use of the store. */

@@ -112,6 +112,37 @@ class Target {
   }
 }
 
+/** A stream that an operation fills for the caller to read: `stream`. Destroying it ends the operation. */
+class Content {
+  #operation;
+
+  constructor() {
+    this.stream = new Readable({
+      read: () => this.#operation?.taken(),
+      destroy: (error, done) => {
+        this.#operation?.broken();
+        done(error);
+      },
+    });
+  }
+
+  start(operation) {
+    this.#operation = operation;
+  }
+
+  write(chunk) {
+    this.stream.push(chunk);
+  }
+
+  finish() {
+    if (!this.stream.destroyed) this.stream.push(null);
+  }
+
+  abandon(error) {
+    this.stream.destroy(error);
+  }
+}
+
 /** What the native side reads from (`from`: a path, bytes, or nothing for a stream), and that stream as a list of one. */
 function openSource(source) {
   const from = toPath(source);
@@ -126,4 +157,4 @@ function openTarget(target) {
   return typeof path === 'string' ? { path, streams: [] } : { streams: [new Target(path)] };
 }
 
-module.exports = { openSource, openTarget, toPath };
+module.exports = { Content, openSource, openTarget, toPath };

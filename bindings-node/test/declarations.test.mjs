@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const DECLARATIONS = read('../index.d.ts');
-const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options', 'dockerfile/report', 'dockerfile/steps', 'registry/options']
+const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'archive/files/report', 'build/options', 'dockerfile/report', 'dockerfile/steps', 'registry/options']
   .map((name) => read(`../../core/src/${name}.rs`))
   .join('\n');
 
@@ -33,7 +33,7 @@ const REGISTRY_REPORTS = ['PushedImage', 'SearchResult', 'LoginReport', 'LogoutR
 
 const DOCKERFILE = ['Report', 'Directives', 'Stage', 'Instruction', 'Heredoc'].map((name) => `Dockerfile${name}`);
 
-for (const name of [...OPTIONS, ...DOCKERFILE, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'CachePruneOptions', 'BuildResult', 'BuildStep']) {
+for (const name of [...OPTIONS, ...DOCKERFILE, 'UnpackOptions', 'FilesOptions', 'ImageDiffOptions', 'FileChange', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'CachePruneOptions', 'BuildResult', 'BuildStep']) {
   test(`${name} has the core's keys`, () => assert.deepEqual(declared(name), core(name)));
 }
 
@@ -47,6 +47,10 @@ test('LoginOptions has the keys of the core, and registry', () => {
 
 test('PruneReport adds its own to those of RemoveReport', () => {
   assert.deepEqual([...declared('PruneReport'), ...declared('RemoveReport')].sort(), core('PruneReport'));
+});
+
+test('ImageFile has the keys of the core, whose type is a word of Rust', () => {
+  assert.deepEqual(declared('ImageFile'), core('ImageFile').map((name) => (name === 'kind' ? 'type' : name)).sort());
 });
 
 test('Image has the keys of the summary, shortId and built', () => {

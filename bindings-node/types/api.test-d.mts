@@ -17,6 +17,10 @@ await engine.images.load((await fetch('http://127.0.0.1/')).body!);
 await engine.images.save([base, 'other:1', ...loaded], createWriteStream('out.tar'), { format: 'oci-archive' });
 await base.save(process.stdout);
 await base.unpack('rootfs', { replace: true });
+const targets: (string | null)[] = (await base.files({ path: '/lib', recursive: false, follow: false })).map(({ target }) => target);
+const osRelease: string = (await base.read('/etc/os-release', { signal: controller.signal })).toString('utf8');
+base.open('/etc/os-release').pipe(process.stdout);
+const added: string[] = (await base.diff('other:1', { mtime: true })).filter(({ kind }) => kind === 'added').map(({ path }) => path);
 
 const committed: Image = await engine
   .build('base', { name: 'one' })

@@ -32,7 +32,10 @@ mod _native {
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]
-    use crate::image::{image_history, image_inspect, image_push, image_tag, image_unpack};
+    use crate::image::{
+        FileReader, image_diff, image_files, image_history, image_inspect, image_open, image_push,
+        image_read, image_tag, image_unpack,
+    };
     #[pymodule_export]
     use crate::images::{
         images_build, images_get, images_import, images_list, images_load, images_prune, images_pull,

@@ -275,6 +275,11 @@ impl Words {
         self.values.get(long).into_iter().flatten().map(|value| utf8(value)).collect()
     }
 
+    /// One of the arguments, which is there, as text.
+    pub fn name(&self, index: usize) -> Outcome<String> {
+        self.arguments.get(index).map_or_else(|| Ok(String::new()), |argument| utf8(argument))
+    }
+
     /// The arguments as texts.
     pub fn names(&self) -> Outcome<Vec<String>> {
         self.arguments.iter().map(|argument| utf8(argument)).collect()

@@ -25,8 +25,8 @@ mod store;
 mod task;
 
 pub use archive::{
-    ImportOptions, LayerCompression, LoadOptions, LoadedImage, SaveFormat, SaveOptions, Source, Target,
-    UnpackOptions,
+    ChangeKind, FileChange, FileContent, FileKind, FilesOptions, ImageDiffOptions, ImageFile, ImportOptions,
+    LayerCompression, LoadOptions, LoadedImage, SaveFormat, SaveOptions, Source, Target, UnpackOptions,
 };
 pub use build::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,

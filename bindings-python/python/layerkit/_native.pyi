@@ -12,7 +12,9 @@ from .types import (
     Descriptor,
     DiskUsage,
     Dockerfile,
+    FileChange,
     HistoryEntry,
+    ImageFile,
     ImageSummary,
     Info,
     LoginReport,
@@ -32,15 +34,20 @@ __all__ = [
     "VERSION",
     "CancelToken",
     "Engine",
+    "FileReader",
     "TestRegistry",
     "build_cache_export",
     "build_cache_import",
     "build_cache_list",
     "build_cache_prune",
     "dockerfile_parse",
+    "image_diff",
+    "image_files",
     "image_history",
     "image_inspect",
+    "image_open",
     "image_push",
+    "image_read",
     "image_tag",
     "image_unpack",
     "images_build",
@@ -96,6 +103,13 @@ class Engine:
     def close(self) -> None: ...
     @property
     def root(self) -> Path: ...
+
+@final
+class FileReader:
+    def read(self, size: int) -> bytes: ...
+    def close(self) -> None: ...
+    @property
+    def size(self) -> int: ...
 
 @final
 class TestRegistry:
@@ -188,6 +202,36 @@ def images_search(
 def image_tag(engine: Engine, image: str, name: str) -> None: ...
 def image_history(engine: Engine, image: str) -> list[HistoryEntry]: ...
 def image_inspect(engine: Engine, image: str) -> dict[str, Any]: ...
+def image_files(
+    engine: Engine,
+    image: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[ImageFile]: ...
+def image_read(
+    engine: Engine,
+    image: str,
+    path: str | PathLike[str],
+    target: Any,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> None: ...
+def image_open(
+    engine: Engine,
+    image: str,
+    path: str | PathLike[str],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> FileReader: ...
+def image_diff(
+    engine: Engine,
+    image: str,
+    other: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[FileChange]: ...
 def image_unpack(
     engine: Engine,
     image: str,

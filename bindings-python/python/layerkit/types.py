@@ -51,8 +51,11 @@ __all__ = [
     "DockerfileStage",
     "DockerfileWarning",
     "Event",
+    "FileChange",
+    "FileType",
     "Filters",
     "HistoryEntry",
+    "ImageFile",
     "ImageLoadedEvent",
     "ImageSummary",
     "Info",
@@ -100,6 +103,14 @@ StrPath: TypeAlias = str | os.PathLike[str]
 Compression: TypeAlias = Literal["gzip"] | Literal["zstd"] | Literal["none"]
 SaveFormat: TypeAlias = Literal["docker"] | Literal["oci-archive"] | Literal["oci-dir"]
 Network: TypeAlias = Literal["host"] | Literal["none"]
+FileType: TypeAlias = (
+    Literal["file"]
+    | Literal["directory"]
+    | Literal["symlink"]
+    | Literal["char_device"]
+    | Literal["block_device"]
+    | Literal["fifo"]
+)
 Filters: TypeAlias = Mapping[str, str | bool | int | Sequence[str]]
 
 
@@ -372,6 +383,33 @@ class HistoryEntry(TypedDict):
     size: int
     comment: str
     tags: list[str]
+
+
+class ImageFile(TypedDict):
+    """One file of an image. `mtime` is in seconds since 1970, `links` counts its names, `layer` is a digest.
+
+    `mode` has the permission bits alone. `target` is the text of a symlink, `device` a device's major and minor number.
+    """
+
+    path: str
+    type: FileType
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime: int
+    mtime_nanoseconds: int
+    links: int
+    target: str | None
+    device: list[int] | None
+    layer: str | None
+
+
+class FileChange(TypedDict):
+    """One difference between two file systems."""
+
+    path: str
+    kind: Literal["added"] | Literal["changed"] | Literal["deleted"]
 
 
 class RemoveReport(TypedDict):

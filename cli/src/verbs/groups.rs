@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use super::{
-    Context, GLOBAL, Verb, build, builder, dockerfile, images, inspect, login, pull, push, registry, remove,
-    run_verb, search, system, transfer,
+    Context, GLOBAL, Verb, build, builder, dockerfile, files, images, inspect, login, pull, push, registry,
+    remove, run_verb, search, system, transfer,
 };
 use crate::failure::{Failure, Outcome};
 use crate::flags::{PROGRAM, flag_table};
@@ -20,6 +20,8 @@ struct Group {
 /// The verbs that stand by themselves.
 const VERBS: &[(&str, &Verb)] = &[
     ("build", &build::BUILD),
+    ("cat", &files::CAT),
+    ("diff", &files::DIFF),
     ("history", &inspect::HISTORY),
     ("images", &images::IMAGES),
     ("import", &transfer::IMPORT),
@@ -28,6 +30,7 @@ const VERBS: &[(&str, &Verb)] = &[
     ("load", &transfer::LOAD),
     ("login", &login::LOGIN),
     ("logout", &login::LOGOUT),
+    ("ls", &files::LS),
     ("pull", &pull::PULL),
     ("push", &push::PUSH),
     ("rmi", &remove::RMI),
@@ -56,6 +59,9 @@ const GROUPS: &[Group] = &[
         about: "Manage images",
         verbs: &[
             ("build", &build::BUILD),
+            ("cat", &files::CAT),
+            ("diff", &files::DIFF),
+            ("files", &files::LS),
             ("history", &inspect::HISTORY),
             ("import", &transfer::IMPORT),
             ("inspect", &inspect::INSPECT),

@@ -3,6 +3,7 @@
 mod build;
 mod builder;
 mod dockerfile;
+mod files;
 mod groups;
 mod images;
 mod inspect;

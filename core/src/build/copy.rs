@@ -329,7 +329,10 @@ impl Build<'_> {
         let (passwd, group) = if numeric {
             Default::default()
         } else {
-            (stage.read_file(self.store, "etc/passwd")?, stage.read_file(self.store, "etc/group")?)
+            (
+                stage.read_file(self.store, "etc/passwd", self.task)?,
+                stage.read_file(self.store, "etc/group", self.task)?,
+            )
         };
         user::chown_ids(&owner, &passwd, &group)
     }

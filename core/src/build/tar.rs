@@ -121,8 +121,8 @@ pub fn directories(build: &Build<'_>, stage: &mut Stage, path: &Path) -> Result<
     }
     let user = stage.config.config.user.clone();
     if !user.is_empty() {
-        let passwd = stage.read_file(build.store, "etc/passwd")?;
-        let group = stage.read_file(build.store, "etc/group")?;
+        let passwd = stage.read_file(build.store, "etc/passwd", build.task)?;
+        let group = stage.read_file(build.store, "etc/group", build.task)?;
         // Whom the image does not know is root here, as for BuildKit: RUN will say so.
         let owner = match user::chown_ids(&user, &passwd, &group) {
             Err(error) if error.kind() == ErrorKind::NotFound => (0, 0),

@@ -27,7 +27,7 @@ mod unread;
 mod usage;
 mod verify;
 
-pub use blobs::{BlobWriter, PendingBlob, check_blob};
+pub use blobs::{BlobReader, BlobWriter, PendingBlob, check_blob};
 pub use cache::StepInputs;
 pub use caches::{CacheMount, CacheSharing};
 pub use containers::ContainerFolder;

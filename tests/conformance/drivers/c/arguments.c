@@ -6,7 +6,7 @@
 #include "driver.h"
 
 /* What a field of an option struct takes. */
-enum kind { TEXT, FLAG, NUMBER, SET_NUMBER, COUNT, SET_COUNT, EPOCH, TEXTS, MAP, LISTS, AUTH };
+enum kind { TEXT, FLAG, NOT_FLAG, NUMBER, SET_NUMBER, COUNT, SET_COUNT, EPOCH, TEXTS, MAP, LISTS, AUTH };
 
 struct field {
     const char *key;
@@ -91,6 +91,7 @@ static void fill_one(struct request *request, const struct field *field, json_t 
     switch (field->kind) {
     case TEXT: *(const char **)at = text_of(request, field->key, value); break;
     case FLAG: *(uint8_t *)at = json_is_true(value); break;
+    case NOT_FLAG: *(uint8_t *)at = json_is_false(value); break;
     case SET_NUMBER: *(uint8_t *)beside = 1; /* fall through */
     case NUMBER: *(uint64_t *)at = (uint64_t)json_integer_value(value); break;
     case SET_COUNT: *(uint8_t *)beside = 1; /* fall through */
@@ -110,7 +111,8 @@ static void fill_one(struct request *request, const struct field *field, json_t 
 static bool fits(enum kind kind, const json_t *value) {
     switch (kind) {
     case TEXT: return json_is_string(value);
-    case FLAG: return json_is_boolean(value);
+    case FLAG:
+    case NOT_FLAG: return json_is_boolean(value);
     case NUMBER:
     case SET_NUMBER:
     case COUNT:
@@ -289,6 +291,21 @@ bool fill_cache_prune(struct request *request, layerkit_cache_prune_options *opt
 
 bool fill_unpack(struct request *request, layerkit_unpack_options *options) {
     static const struct field fields[] = {{"replace", FLAG, AT(unpack, replace), 0}, {NULL, TEXT, 0, 0}};
+    return fill(request, fields, options);
+}
+
+bool fill_image_files(struct request *request, layerkit_files_options *options) {
+    static const struct field fields[] = {
+        {"path", TEXT, AT(files, path), 0},
+        {"recursive", NOT_FLAG, AT(files, not_recursive), 0},
+        {"follow", NOT_FLAG, AT(files, no_follow), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_image_diff(struct request *request, layerkit_image_diff_options *options) {
+    static const struct field fields[] = {{"mtime", FLAG, AT(image_diff, mtime), 0}, {NULL, TEXT, 0, 0}};
     return fill(request, fields, options);
 }
 

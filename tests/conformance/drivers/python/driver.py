@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -156,6 +157,19 @@ def image_unpack(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
     engine.images.get(args.pop("image")).unpack(**args, **watch)
 
 
+def image_read(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
+    """Reads by both of the language's ways: whole for a path, as a file object for a stream."""
+    image = engine.images.get(args.pop("image"))
+    target = args.pop("target")
+    if "path" in target:
+        content = image.read(**args, **watch)
+        with open(target["path"], "wb") as file:
+            file.write(content)
+        return
+    with image.open(**args, **watch) as content, stream(target, "wb") as file:
+        shutil.copyfileobj(content, file)
+
+
 def image_tag(engine: layerkit.Engine, args: JSON, _watch: JSON) -> None:
     engine.images.get(args.pop("image")).tag(args.pop("name"), **args)
 
@@ -184,6 +198,9 @@ OPERATIONS: dict[str, Callable[[layerkit.Engine, JSON, JSON], Any]] = {
     "image_save": image_save,
     "image_push": lambda engine, args, watch: engine.images.get(args.pop("image")).push(**args, **watch),
     "image_unpack": image_unpack,
+    "image_files": lambda engine, args, watch: list(engine.images.get(args.pop("image")).files(**args, **watch)),
+    "image_read": image_read,
+    "image_diff": lambda engine, args, watch: engine.images.get(args.pop("image")).diff(**args, **watch),
     "image_remove": lambda engine, args, watch: engine.images.get(args.pop("image")).remove(**args),
     "registry_login": lambda engine, args, watch: engine.registry.login(**args, **watch),
     "registry_logout": lambda engine, args, watch: engine.registry.logout(**args, **watch),
