@@ -1,5 +1,7 @@
 //! The facade that bindings see: one store, and every operation on it.
 
+mod containers;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
@@ -89,6 +91,10 @@ impl Engine {
         let store = self.store()?;
         task.check()?;
         Ok(store)
+    }
+
+    fn registry(&self) -> &RegistryConfig {
+        &self.0.registry
     }
 
     /// Closes it: later calls fail with `invalid_argument`, those under way end as they would have. Idempotent.

@@ -9,6 +9,7 @@ mod archive;
 mod build;
 mod config;
 mod container;
+mod containers;
 mod digest;
 mod dockerfile;
 mod engine;
@@ -30,9 +31,16 @@ pub use archive::{
 };
 pub use build::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
-    Secret, Ulimit,
+    Secret,
 };
 pub use config::{Isolation, Limits, RegistryConfig};
+pub use containers::{
+    AttachOptions, CommitOptions, ContainerControl, ContainerListOptions, ContainerMount, ContainerNetwork,
+    ContainerOutput, ContainerPruneOptions, ContainerPruneReport, ContainerRemoveOptions, ContainerStreams,
+    ContainerSummary, CreateOptions, CreateReport, ExecOptions, ExitReport, FileChange, FileChangeKind,
+    KillOptions, LogsOptions, PathStat, PullPolicy, PutArchiveOptions, RunOptions, StartOptions, StopOptions,
+    TerminalSize, TopReport, Ulimit, WaitCondition, WaitOptions,
+};
 pub use digest::Digest;
 pub use dockerfile::{
     DockerfileArguments, DockerfileDirectives, DockerfileHeredoc, DockerfileInstruction, DockerfilePair,

@@ -43,7 +43,7 @@ mod workspace;
 
 pub use options::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
-    Secret, Ulimit,
+    Secret,
 };
 pub use workspace::run_mode;
 
