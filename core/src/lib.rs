@@ -8,6 +8,7 @@
 mod archive;
 mod build;
 mod config;
+#[allow(dead_code, unused_imports)] // the objects that use all of it stand above
 mod container;
 mod containers;
 mod digest;

@@ -15,7 +15,7 @@ use super::workspace::{Workspace, run_mode};
 use super::{Build, BuildNetwork, cache_key};
 use crate::archive::{Ingested, written};
 use crate::config::PROXY_ARGS;
-use crate::container::{self, Mount, MountSource, Network, RunSpec, user};
+use crate::container::{self, Capabilities, Mount, MountSource, Network, RunSpec, user};
 use crate::digest::Digest;
 use crate::dockerfile::{Command, Instruction, RunScript};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
@@ -270,6 +270,11 @@ impl Build<'_> {
             insecure: command.insecure,
             limits: self.runs.limits.clone(),
             extra_hosts: self.runs.extra_hosts.clone(),
+            hostname: None,
+            capabilities: Capabilities::default(),
+            privileged: false,
+            read_only: false,
+            init: false,
         };
         let mut log = Log::new(self, n);
         let status = container::run(&spec, self.task, &mut |stream, bytes| log.write(stream, bytes))?;
