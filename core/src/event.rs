@@ -176,6 +176,16 @@ pub enum Event {
         /// How long the wait is, in milliseconds.
         wait_ms: u64,
     },
+    /// A container was created.
+    ContainerCreated {
+        /// Its ID.
+        container: String,
+    },
+    /// The command of a container runs.
+    ContainerStarted {
+        /// ID of the container.
+        container: String,
+    },
     /// The built image got a name.
     Tagged {
         /// The name, `repository:tag`.

@@ -8,7 +8,9 @@
 mod archive;
 mod build;
 mod config;
+#[allow(dead_code, unused_imports)] // the objects that use all of it stand above
 mod container;
+mod containers;
 mod digest;
 mod dockerfile;
 mod engine;
@@ -30,9 +32,16 @@ pub use archive::{
 };
 pub use build::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
-    Secret, Ulimit,
+    Secret,
 };
 pub use config::{Isolation, Limits, RegistryConfig};
+pub use containers::{
+    AttachOptions, CommitOptions, ContainerControl, ContainerListOptions, ContainerMount, ContainerNetwork,
+    ContainerOutput, ContainerPruneOptions, ContainerPruneReport, ContainerRemoveOptions, ContainerStreams,
+    ContainerSummary, CreateOptions, CreateReport, ExecOptions, ExitReport, KillOptions, LogsOptions,
+    PathStat, PullPolicy, PutArchiveOptions, RunOptions, StartOptions, StopOptions, TerminalSize, TopReport,
+    Ulimit, WaitCondition, WaitOptions,
+};
 pub use digest::Digest;
 pub use dockerfile::{
     DockerfileArguments, DockerfileDirectives, DockerfileHeredoc, DockerfileInstruction, DockerfilePair,

@@ -18,6 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["layer"],
     &["store"],
     &["registry", "archive", "container"],
+    &["containers"],
     &["build"],
     &["engine"],
 ];

@@ -4,6 +4,10 @@
 //! (32 bits, native order) and its body; in a body, numbers are 32 bits but for
 //! sizes, which are 64, texts and lists have their length in front.
 
+/// The capabilities that Docker leaves to a container: CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP
+/// NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP, each the bit of its number.
+pub const DEFAULT_CAPABILITIES: u64 = 0xa804_25fb;
+
 /// What the library asks for: the only message that it sends. One byte after it means "kill".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Start {
@@ -39,6 +43,14 @@ pub struct Start {
     pub mounts: Vec<Mount>,
     /// Whether it keeps all privileges of root.
     pub insecure: bool,
+    /// Whether it has the host's devices.
+    pub devices: bool,
+    /// What root may do, each capability the bit of its number.
+    pub capabilities: u64,
+    /// Whether its root cannot be written.
+    pub read_only: bool,
+    /// Whether the helper stays as process 1.
+    pub init: bool,
     /// Limits of its processes (`setrlimit`).
     pub rlimits: Vec<Rlimit>,
     /// Bytes of `/dev/shm`.
@@ -65,10 +77,12 @@ pub struct Mount {
 /// What is mounted.
 #[derive(Clone, PartialEq, Eq)]
 pub enum MountSource {
-    /// A fresh temporary file system of so many bytes; 0 for the kernel's default.
-    Tmpfs(u64),
+    /// A fresh temporary file system.
+    Tmpfs(Tmpfs),
     /// A file or directory of the host.
     Bind(Vec<u8>),
+    /// The same, with what is mounted below it.
+    Volume(Vec<u8>),
     /// Something in an overlay of its own, mounted like the root.
     Overlay {
         /// The topmost first.
@@ -91,6 +105,25 @@ pub enum MountSource {
         /// Its group.
         gid: u32,
     },
+}
+
+/// A temporary file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tmpfs {
+    /// Bytes; 0 for the kernel's default.
+    pub size: u64,
+    /// Files and directories; 0 for the kernel's default.
+    pub inodes: u64,
+    /// Permissions of its root.
+    pub mode: u32,
+    /// Owner of its root.
+    pub uid: u32,
+    /// Group of its root.
+    pub gid: u32,
+    /// Whether programs in it can be executed.
+    pub exec: bool,
+    /// Whether they may change the user.
+    pub suid: bool,
 }
 
 /// One limit of `setrlimit`.
@@ -118,9 +151,11 @@ impl Mount {
         out.bytes(&self.target);
         out.number(u32::from(self.read_only));
         match &self.source {
-            MountSource::Tmpfs(size) => {
+            MountSource::Tmpfs(tmpfs) => {
                 out.number(0);
-                out.size(*size);
+                [tmpfs.size, tmpfs.inodes].into_iter().for_each(|size| out.size(size));
+                [tmpfs.mode, tmpfs.uid, tmpfs.gid].into_iter().for_each(|number| out.number(number));
+                [tmpfs.exec, tmpfs.suid].into_iter().for_each(|yes| out.number(u32::from(yes)));
             }
             MountSource::Bind(path) => {
                 out.number(1);
@@ -136,13 +171,25 @@ impl Mount {
                 out.bytes(content);
                 [mode, uid, gid].into_iter().for_each(|number| out.number(*number));
             }
+            MountSource::Volume(path) => {
+                out.number(4);
+                out.bytes(path);
+            }
         }
     }
 
     fn decode(body: &mut Reader<'_>) -> Option<Mount> {
         let (target, read_only) = (body.bytes()?, body.number()? != 0);
         let source = match body.number()? {
-            0 => MountSource::Tmpfs(body.size()?),
+            0 => MountSource::Tmpfs(Tmpfs {
+                size: body.size()?,
+                inodes: body.size()?,
+                mode: body.number()?,
+                uid: body.number()?,
+                gid: body.number()?,
+                exec: body.number()? != 0,
+                suid: body.number()? != 0,
+            }),
             1 => MountSource::Bind(body.bytes()?),
             2 => MountSource::Overlay {
                 lowers: body.list()?,
@@ -156,6 +203,7 @@ impl Mount {
                 uid: body.number()?,
                 gid: body.number()?,
             },
+            4 => MountSource::Volume(body.bytes()?),
             _ => return None,
         };
         Some(Mount { target, source, read_only })
@@ -201,6 +249,10 @@ impl Start {
         out.number(self.mounts.len() as u32);
         self.mounts.iter().for_each(|mount| mount.encode(&mut out));
         out.number(u32::from(self.insecure));
+        out.number(u32::from(self.devices));
+        out.size(self.capabilities);
+        out.number(u32::from(self.read_only));
+        out.number(u32::from(self.init));
         out.number(self.rlimits.len() as u32);
         for limit in &self.rlimits {
             out.number(limit.resource);
@@ -238,6 +290,10 @@ impl Start {
                 (0..count).map(|_| Mount::decode(&mut body)).collect::<Option<_>>()?
             },
             insecure: body.number()? != 0,
+            devices: body.number()? != 0,
+            capabilities: body.size()?,
+            read_only: body.number()? != 0,
+            init: body.number()? != 0,
             rlimits: {
                 let count = body.number()?;
                 let mut limit =

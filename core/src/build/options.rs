@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::archive::{LayerCompression, Source, Target};
+use crate::containers::Ulimit;
 pub use crate::dockerfile::BuildStep;
 use crate::registry::Auth;
 
@@ -143,18 +144,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secret").finish_non_exhaustive()
     }
-}
-
-/// One limit of `setrlimit`, in its own unit; -1 is none.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ulimit {
-    /// Its name, `nofile` for instance.
-    pub name: String,
-    /// What processes have.
-    pub soft: i64,
-    /// What they may raise it to.
-    pub hard: i64,
 }
 
 /// Where a result goes.

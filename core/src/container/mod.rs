@@ -6,21 +6,25 @@
 
 mod agent;
 mod binfmt;
+mod capabilities;
 mod chroot;
+mod connection;
 mod helper;
 mod limits;
 #[allow(dead_code)] // each of the two programs speaks one half
 #[path = "../../helper/src/message.rs"]
 mod message;
+mod monitor;
 mod mounts;
 mod network_files;
+mod spec;
+mod state;
 #[cfg(test)]
 mod tests;
 pub mod user;
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -33,59 +37,20 @@ use crate::fs;
 use crate::task::Task;
 pub use agent::AgentRelay;
 pub use binfmt::can_run;
+pub use capabilities::Capabilities;
+pub use connection::{Connection, Control, End};
 use helper::Helper;
-pub use limits::{Limits, check_hosts};
-use message::{Report, Start};
-pub use mounts::{Mount, MountSource};
+pub use limits::{Limits, SHM_SIZE, check_hosts};
+use message::Report;
+pub use monitor::{Attach, ExecSpec, LogLimits, MonitorSpec, Window, connect, start};
+pub use mounts::{Mount, MountSource, TmpfsOptions, parse_tmpfs, parse_volume};
+use spec::message;
+pub use spec::{Network, RunSpec};
+pub use state::{State, Status, read_state};
 use user::User;
 
 /// How much of a command's output is handed over at a time, in bytes.
 const BUFFER: usize = 64 * 1024;
-
-/// The network of a container.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Network {
-    /// The host's.
-    #[default]
-    Host,
-    /// None but a loopback interface of its own.
-    None,
-}
-
-/// What to run, and on which file system.
-#[derive(Clone, Debug)]
-pub struct RunSpec {
-    /// The container's ID in hexadecimal; its first 12 digits are the host name.
-    pub id: String,
-    /// How it is kept apart.
-    pub isolation: Isolation,
-    /// The directories of its layers, the topmost first. There may be none; for a chroot there are none.
-    pub lowers: Vec<PathBuf>,
-    /// The directory that takes its changes. While it is empty, its root gets the attributes of the topmost layer's. For a
-    /// chroot it is the whole root.
-    pub upper: PathBuf,
-    /// Overlay's work directory: empty, on the file system of `upper`. For a chroot it keeps what makes way for the run.
-    pub work: PathBuf,
-    /// The command and its arguments; the command is looked for in the environment's PATH.
-    pub args: Vec<String>,
-    /// The whole environment, `KEY=value`.
-    pub env: Vec<String>,
-    /// The working directory, which has to exist.
-    pub cwd: String,
-    /// Who runs it.
-    pub user: User,
-    /// Its network.
-    pub network: Network,
-    /// What is mounted beside what every container has, in this order. What is missing to be mounted upon is made, and stays in
-    /// `upper`.
-    pub mounts: Vec<Mount>,
-    /// Root keeps all privileges: every capability, no filter of system calls, nothing of /proc and /sys hidden.
-    pub insecure: bool,
-    /// What it may use.
-    pub limits: Limits,
-    /// Lines for `/etc/hosts`: a host and its address.
-    pub extra_hosts: Vec<(String, String)>,
-}
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +83,11 @@ pub fn is_supported(isolation: Isolation, folder: &Path) -> Result<()> {
         insecure: false,
         limits: Limits::default(),
         extra_hosts: Vec::new(),
+        hostname: None,
+        capabilities: Capabilities::default(),
+        privileged: false,
+        read_only: false,
+        init: false,
     };
     fs::create_dir(&spec.upper)?;
     fs::create_dir(&spec.work)?;
@@ -173,37 +143,6 @@ fn execute(
         Some(furniture) => furniture.take_away().and(status),
         None => status,
     }
-}
-
-fn message(spec: &RunSpec) -> Result<Start> {
-    let path = |path: &Path| std::path::absolute(path).map(|path| path.as_os_str().as_bytes().to_vec());
-    let absolute = |name: &Path| path(name).map_err(|error| Error::io(name.display().to_string(), error));
-    let bytes = |list: &[String]| list.iter().map(|text| text.clone().into_bytes()).collect();
-    let hostname: String = spec.id.chars().take(12).collect();
-    let (hosts, resolv_conf) = network_files::read(spec.network, &hostname, &spec.extra_hosts)?;
-    Ok(Start {
-        caller: std::process::id(),
-        hostname: hostname.into_bytes(),
-        lowers: spec.lowers.iter().map(|lower| absolute(lower)).collect::<Result<_>>()?,
-        upper: absolute(&spec.upper)?,
-        work: absolute(&spec.work)?,
-        args: bytes(&spec.args),
-        env: bytes(&spec.env),
-        cwd: if spec.cwd.is_empty() { b"/".to_vec() } else { spec.cwd.clone().into_bytes() },
-        uid: spec.user.uid,
-        gid: spec.user.gid,
-        groups: spec.user.groups.clone(),
-        isolated: spec.network == Network::None,
-        hosts,
-        resolv_conf,
-        mounts: spec.mounts.iter().map(mounts::told).collect::<Result<_>>()?,
-        insecure: spec.insecure,
-        rlimits: spec.limits.rlimits.clone(),
-        shm_size: spec.limits.shm_size,
-        memory: spec.limits.memory.unwrap_or(0),
-        pids: spec.limits.pids.unwrap_or(0),
-        chroot: spec.isolation == Isolation::Chroot,
-    })
 }
 
 /// Hands output over until the helper reports the end.

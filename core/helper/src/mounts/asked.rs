@@ -1,6 +1,6 @@
 //! What is mounted because the caller asked for it: prepared while the host is in sight, attached in the container's root.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, OpenTreeFlags, mount_remount, open_tree};
 
 use super::{NODEV, NOSUID, attach_to, by_descriptor, detached, overlay, write_file};
-use crate::message::{Mount, MountSource, Start};
+use crate::message::{Mount, MountSource, Start, Tmpfs};
 use crate::{Failure, Result, Step};
 
 /// Makes the mounts, detached, in the order of the message.
@@ -36,8 +36,13 @@ pub fn attach(start: &Start, mounts: &[OwnedFd]) -> Result<()> {
         if !start.insecure {
             flags |= MountFlags::NODEV;
         }
-        if matches!(mount.source, MountSource::Tmpfs(_) | MountSource::File { .. }) {
-            flags |= MountFlags::NOSUID;
+        match &mount.source {
+            MountSource::Tmpfs(tmpfs) => {
+                flags.set(MountFlags::NOSUID, !tmpfs.suid);
+                flags.set(MountFlags::NOEXEC, !tmpfs.exec);
+            }
+            MountSource::File { .. } => flags |= MountFlags::NOSUID,
+            _ => {}
         }
         if mount.read_only {
             flags |= MountFlags::RDONLY;
@@ -49,17 +54,14 @@ pub fn attach(start: &Start, mounts: &[OwnedFd]) -> Result<()> {
 
 fn source(mount: &Mount, staging: BorrowedFd<'_>, name: &str) -> Result<OwnedFd> {
     match &mount.source {
-        MountSource::Tmpfs(0) => detached("tmpfs", &[("mode", "1777")], NODEV | NOSUID),
-        MountSource::Tmpfs(size) => {
-            let size = size.to_string();
-            detached("tmpfs", &[("mode", "1777"), ("size", &size)], NODEV | NOSUID)
-        }
+        MountSource::Tmpfs(tmpfs) => temporary(tmpfs),
         MountSource::Bind(path) => {
             let shown = String::from_utf8_lossy(path);
             let opened = open(path.as_slice(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
                 .step(|| format!("open {shown}"))?;
             clone(&opened).step(|| format!("clone the mount of {shown}"))
         }
+        MountSource::Volume(path) => volume(path, mount.read_only),
         MountSource::Overlay { lowers, upper, work, path } => {
             let mounted = overlay::mount_plain(lowers, upper, work, staging)?;
             // Only what is attached can be cloned.
@@ -85,6 +87,64 @@ fn source(mount: &Mount, staging: BorrowedFd<'_>, name: &str) -> Result<OwnedFd>
             clone(&file).step(|| format!("clone the mount of {name}"))
         }
     }
+}
+
+/// A file or directory of the host with what is mounted below it. Its mounts get the options all at once, since a device of the
+/// host must not open in one of them; before Linux 5.12 that cannot be, and only the topmost is shown.
+fn volume(path: &[u8], read_only: bool) -> Result<OwnedFd> {
+    let shown = String::from_utf8_lossy(path);
+    let opened = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).step(|| format!("open {shown}"))?;
+    let all = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    let cloned = open_tree(&opened, "", all).step(|| format!("clone the mounts of {shown}"))?;
+    match set_all(&cloned, read_only) {
+        Ok(()) => Ok(cloned),
+        Err(Errno::NOSYS) => clone(&opened).step(|| format!("clone the mount of {shown}")),
+        Err(error) => Err(error).step(|| format!("set the options of {shown}")),
+    }
+}
+
+/// Makes all mounts of a tree `nodev`, and read-only where they are to be.
+fn set_all(tree: &OwnedFd, read_only: bool) -> rustix::io::Result<()> {
+    let mut set = libc::MOUNT_ATTR_NODEV;
+    if read_only {
+        set |= libc::MOUNT_ATTR_RDONLY;
+    }
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: the path is an empty string, and the attributes are of the size that is told and live until the call returns.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+            &attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if done == 0 {
+        return Ok(());
+    }
+    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL))
+}
+
+/// A temporary file system. What of its options belongs to the mount is set when it is attached.
+fn temporary(tmpfs: &Tmpfs) -> Result<OwnedFd> {
+    let mut options = vec![
+        ("mode", format!("{:o}", tmpfs.mode)),
+        ("uid", tmpfs.uid.to_string()),
+        ("gid", tmpfs.gid.to_string()),
+    ];
+    if tmpfs.size > 0 {
+        options.push(("size", tmpfs.size.to_string()));
+    }
+    if tmpfs.inodes > 0 {
+        options.push(("nr_inodes", tmpfs.inodes.to_string()));
+    }
+    let options: Vec<(&str, &str)> = options.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    detached("tmpfs", &options, NODEV | NOSUID)
 }
 
 /// A detached copy of the mount of something open, rooted there.

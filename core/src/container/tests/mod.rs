@@ -96,6 +96,11 @@ impl Place {
             insecure: false,
             limits: Limits::default(),
             extra_hosts: Vec::new(),
+            hostname: None,
+            capabilities: Capabilities::default(),
+            privileged: false,
+            read_only: false,
+            init: false,
         }
     }
 
