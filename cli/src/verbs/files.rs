@@ -48,13 +48,13 @@ pub const CAT: Verb = Verb {
 pub const DIFF: Verb = Verb {
     syntax: Syntax {
         name: "diff",
-        usage: "[OPTIONS] IMAGE OTHER",
-        about: "Show which files OTHER has added (A), changed (C) or deleted (D), compared with IMAGE",
+        usage: "[OPTIONS] CONTAINER | IMAGE OTHER",
+        about: "Show which files a container has added (A), changed (C) or deleted (D), or an image compared with another",
         flags: &[
             valued("format", ' ', "string", "Pretty-print changes using a Go template"),
             switch("mtime", ' ', "Count a file whose time alone is another as changed"),
         ],
-        arity: Arity::Exactly(2),
+        arity: Arity::Between(1, 2),
     },
     run: diff,
 };
@@ -263,7 +263,11 @@ fn cat(context: &Context, _syntax: &Syntax, words: &Words) -> Outcome {
 fn diff(context: &Context, _syntax: &Syntax, words: &Words) -> Outcome {
     let options = ImageDiffOptions { mtime: words.is_on("mtime") };
     let format = given_format(words)?;
-    let changes = context.engine()?.image_diff(&words.name(0)?, &words.name(1)?, &options, &task()?)?;
+    let (engine, task) = (context.engine()?, task()?);
+    let changes = match words.arguments.len() {
+        1 => engine.container_diff(&words.name(0)?, &task)?,
+        _ => engine.image_diff(&words.name(0)?, &words.name(1)?, &options, &task)?,
+    };
     match format {
         Some(format) => {
             let rows: Vec<Value> = changes.iter().map(change_row).collect();

@@ -2,6 +2,7 @@
 
 mod build;
 mod builder;
+mod containers;
 mod dockerfile;
 mod files;
 mod groups;
@@ -74,7 +75,7 @@ pub struct Verb {
 const GLOBAL: Syntax = Syntax {
     name: "",
     usage: "[OPTIONS] COMMAND",
-    about: "Images without a daemon: build, import, save, load, pull and push them",
+    about: "Images and containers without a daemon: build, import, save, load, pull, push and run them",
     flags: &[
         valued("config", ' ', "string", "Location of client config files (default \"~/.docker\")"),
         valued("insecure-registry", ' ', "list", "Speak plain HTTP, or unchecked HTTPS, to this registry"),
