@@ -39,6 +39,8 @@ struct Monitor {
     watch: Watch,
     folder: OwnedFd,
     lock: OwnedFd,
+    /// The locked directory of its changes.
+    upper: Option<OwnedFd>,
     /// What the first connection's process is; its end is the container's, unless that is detached.
     caller: Option<OwnedFd>,
     listener: OwnedFd,
@@ -122,6 +124,7 @@ fn run(watch: Watch, folder: OwnedFd, lock: OwnedFd, caller: Option<OwnedFd>, fi
         watch,
         folder,
         lock,
+        upper,
         caller,
         listener,
         children,
@@ -138,7 +141,6 @@ fn run(watch: Watch, folder: OwnedFd, lock: OwnedFd, caller: Option<OwnedFd>, fi
         monitor.turn()?;
     }
     monitor.end();
-    drop(upper);
     Ok(())
 }
 
@@ -392,7 +394,9 @@ impl Monitor {
         let _ = rustix::fs::unlinkat(&self.folder, CONTROL, rustix::fs::AtFlags::empty());
         drop(self.listener);
         // Who hears of the end may start it again.
-        let _ = rustix::fs::flock(&self.lock, rustix::fs::FlockOperation::Unlock);
+        for lock in self.upper.iter().chain([&self.lock]) {
+            let _ = rustix::fs::flock(lock, rustix::fs::FlockOperation::Unlock);
+        }
         for client in &mut self.clients {
             if client.process == 0 {
                 client.say(&answer);
