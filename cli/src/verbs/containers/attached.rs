@@ -59,7 +59,7 @@ pub fn attached(
     operation: impl FnOnce(ContainerStreams<'_>) -> Result<ExitReport>,
 ) -> Outcome<ExitReport> {
     let Attachment { tty, stdin, stdout, stderr, signals, keys } = attachment;
-    let control = ContainerControl::new()?;
+    let control = ContainerControl::new();
     watch_signals(task, &control, started, signals && !tty, tty)?;
     let is_terminal = tty && stdin && io::stdin().is_terminal();
     let raw =
@@ -163,7 +163,8 @@ fn watch_signals(
                 }
                 signal => {
                     ends += u32::from(matches!(signal, SIGINT | SIGTERM));
-                    control.signal(&signal.to_string());
+                    // Fails only for what is no signal.
+                    let _ = control.signal(&signal.to_string());
                 }
             }
         }
