@@ -59,6 +59,17 @@ impl Ran {
     }
 }
 
+/// Ends what a test that failed has left running.
+impl Drop for Place {
+    fn drop(&mut self) {
+        for entry in fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            if let Ok(Some(mut connection)) = connect(&entry.path()) {
+                let _ = connection.signal(9);
+            }
+        }
+    }
+}
+
 fn busybox() -> PathBuf {
     std::env::split_paths(&std::env::var_os("PATH").unwrap())
         .map(|folder| folder.join("busybox"))
