@@ -18,7 +18,7 @@ mod unpack;
 pub use cache_mount::{export_cache, import_cache};
 pub use export::{FileSystem, export_directory, export_tar};
 pub use import::{created, import};
-pub use ingest::{Ingested, written};
+pub use ingest::{Ingested, Written, finish, written};
 pub use load::{load, load_layout};
 pub use merged::{Merged, lay, merge};
 pub use options::{
