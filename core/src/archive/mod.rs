@@ -23,7 +23,7 @@ pub use files::{
     open, read,
 };
 pub use import::{created, import};
-pub use ingest::{Ingested, written};
+pub use ingest::{Ingested, Written, finish, written};
 pub use load::{load, load_layout};
 pub use merged::{Merged, lay, merge};
 pub use options::{

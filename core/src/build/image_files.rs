@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::context::{Files, shared_inode_of};
+use super::context::{Files, Found, shared_inode};
 use super::stage::Stage;
 use crate::archive::FileContent;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
@@ -37,16 +37,21 @@ impl Files for ImageFiles<'_> {
         }))
     }
 
+    fn look(&self, path: &Path) -> Result<Option<Found>> {
+        let Some(entry) = self.get(path)? else { return Ok(None) };
+        let inode = match entry.kind {
+            EntryKind::File => fs::stat(&self.unpacked(path)?)?.as_ref().and_then(shared_inode),
+            _ => None,
+        };
+        Ok(Some(Found { inode, ..Found::unknown(entry) }))
+    }
+
     fn children(&self, path: &Path) -> Result<Vec<OsString>> {
         Ok(self.tree.children(path).map(ToOwned::to_owned).collect())
     }
 
     fn open(&self, path: &Path) -> Result<File> {
         fs::open(&self.unpacked(path)?)
-    }
-
-    fn shared_inode(&self, path: &Path) -> Result<Option<(u64, u64)>> {
-        shared_inode_of(&self.unpacked(path)?)
     }
 
     fn resolve(&self, path: &Path) -> Result<PathBuf> {
