@@ -305,12 +305,8 @@ fn what_cannot_be_done_is_refused_and_never_ignored() {
         (&["images", "-f", "x=y"], 1, "Invalid filter 'x'"),
         (&["build", "context/nowhere"], 1, "unable to prepare context: path \"context/nowhere\" not found"),
         (&["save", "-o", "no/where", "x"], 1, "invalid output path: directory \"no\" does not exist"),
-        (&["run", "x"], 1, "'run' is not a layerkit command. There are: build, cat, diff, history,"),
-        (
-            &["image", "search"],
-            1,
-            "'search' is not a layerkit image command. There are: build, cat, diff, files,",
-        ),
+        (&["runs", "x"], 1, "'runs' is not a layerkit command. There are: attach, build, cat, commit, cp,"),
+        (&["image", "search"], 1, "'search' is not a layerkit image command. There are: build, cat, diff,"),
         (&["tag", "x"], 1, "\"layerkit tag\" requires exactly 2 arguments."),
     ] {
         bench.refuses(words, code, complaint);
