@@ -331,7 +331,33 @@ static void a_control_sends_signals(void) {
     layerkit_engine_free(engine);
 }
 
+/* Feeds what nobody will read. */
+static void streams_end_with_an_operation_that_does_not_begin(void) {
+    layerkit_engine *engine = open_engine();
+    struct written out, err;
+    layerkit_container_streams streams = streams_to(&out, &err);
+    layerkit_container_control *control = NULL;
+    struct input input = {(size_t)-1, 0};
+    layerkit_run_options options = LAYERKIT_RUN_OPTIONS_INIT;
+    layerkit_create_options create = LAYERKIT_CREATE_OPTIONS_INIT;
+    create.pull = "never";
+    options.create = &create;
+    GOOD(layerkit_container_control_new(&control));
+    streams.stdin_read = give;
+    streams.stdin_payload = &input;
+    streams.control = control;
+    FAILS(layerkit_containers_run(engine, "nope", &options, &streams, NULL, NULL, NULL, NULL), LAYERKIT_ERROR_NOT_FOUND, "nope");
+    streams.stdin_read = NULL;
+    streams.stdin_fd = 12345;
+    FAILS(layerkit_containers_run(engine, "nope", &options, &streams, NULL, NULL, NULL, NULL), LAYERKIT_ERROR_IO, "descriptor 12345");
+    layerkit_container_control_free(control);
+    layerkit_engine_free(engine);
+}
+
 int main(void) {
+    TEST(streams_end_with_an_operation_that_does_not_begin);
+    TEST(ask_whether_commands_run);
+    if (!commands_run) return totals();
     TEST(callbacks_take_both_outputs_apart_and_the_code_is_told);
     TEST(descriptors_give_and_take);
     TEST(a_callback_feeds_standard_input);
