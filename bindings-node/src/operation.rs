@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use layerkit::{CancelToken, Error, ErrorKind, Event, Result, Task};
+use layerkit::{CancelToken, ContainerControl, Error, ErrorKind, Event, Result, Task};
 use napi::bindgen_prelude::{Buffer, Either, FnArgs, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
@@ -60,6 +60,8 @@ struct Running {
     token: CancelToken,
     /// One for each stream.
     answers: Vec<Sender<Answer>>,
+    /// Of an operation that is attached to a command.
+    control: Option<ContainerControl>,
     /// Disconnects when the thread is done.
     ended: Option<Receiver<()>>,
 }
@@ -102,6 +104,31 @@ impl Operation {
         self.answer(stream, Answer::Broken);
     }
 
+    /// Tells the terminal of the command that it is attached to its size.
+    #[napi(catch_unwind)]
+    pub fn resize(&self, rows: u16, cols: u16) {
+        self.control(|control| control.resize(rows, cols));
+    }
+
+    /// Sends that command a signal.
+    #[napi(catch_unwind)]
+    pub fn signal(&self, signal: String) {
+        self.control(|control| control.signal(&signal));
+    }
+
+    /// Ends it and leaves that command running.
+    #[napi(catch_unwind)]
+    pub fn detach(&self) {
+        self.control(ContainerControl::detach);
+    }
+
+    fn control(&self, ask: impl FnOnce(&ContainerControl)) {
+        let running = lock(&self.0);
+        if let Some(control) = running.as_ref().and_then(|running| running.control.as_ref()) {
+            ask(control);
+        }
+    }
+
     fn answer(&self, stream: u32, answer: Answer) {
         if let Some(running) = lock(&self.0).as_ref()
             && let Some(answers) = running.answers.get(stream as usize)
@@ -118,6 +145,7 @@ pub struct Call {
     token: CancelToken,
     /// Of the streams that nobody has yet.
     answers: VecDeque<Receiver<Answer>>,
+    control: Option<ContainerControl>,
     events: bool,
 }
 
@@ -130,6 +158,11 @@ impl Call {
         }
         let (port, token) = (Arc::clone(&self.port), self.token.clone());
         task.on_event(move |event| notify(&port, &token, event))
+    }
+
+    /// What JavaScript asks of the command that this operation is attached to; only of one that [`start_attached`] started.
+    pub fn control(&mut self) -> Option<ContainerControl> {
+        self.control.take()
     }
 
     /// The next stream of this operation, in the order in which JavaScript has them. Behind the last, one that ends at once.
@@ -222,13 +255,34 @@ pub fn start<T: Serialize>(
     events: bool,
     body: impl FnOnce(Call) -> Result<T> + Send + 'static,
 ) -> napi::Result<Operation> {
+    begin(env, listener, events, || Ok(None), body)
+}
+
+/// The same for what attaches to a command: the call has a control.
+pub fn start_attached<T: Serialize>(
+    env: Env,
+    listener: Listener<'_>,
+    events: bool,
+    body: impl FnOnce(Call) -> Result<T> + Send + 'static,
+) -> napi::Result<Operation> {
+    begin(env, listener, events, || ContainerControl::new().map(Some), body)
+}
+
+fn begin<T: Serialize>(
+    env: Env,
+    listener: Listener<'_>,
+    events: bool,
+    control: impl FnOnce() -> Result<Option<ContainerControl>>,
+    body: impl FnOnce(Call) -> Result<T> + Send + 'static,
+) -> napi::Result<Operation> {
     let port: Port =
         listener.build_threadsafe_function::<Message>().callee_handled::<false>().build_callback(
             |context| Ok(FnArgs::from((context.value.kind, context.value.payload, context.value.stream))),
         )?;
     let (port, slot) = (Arc::new(port), Arc::new(Slot::default()));
     remember(env, &slot)?;
-    if let Err(error) = launch(Arc::clone(&port), &slot, events, body) {
+    let launched = control().and_then(|control| launch(Arc::clone(&port), &slot, events, control, body));
+    if let Err(error) = launched {
         report(&port, &Err::<(), _>(error));
     }
     Ok(Operation(slot))
@@ -238,16 +292,18 @@ fn launch<T: Serialize>(
     port: Arc<Port>,
     slot: &Arc<Slot>,
     events: bool,
+    control: Option<ContainerControl>,
     body: impl FnOnce(Call) -> Result<T> + Send + 'static,
 ) -> Result<()> {
     let token = CancelToken::new()?;
     let (answers, receivers): (Vec<_>, _) = (0..STREAMS).map(|_| mpsc::channel()).unzip();
     let (ending, ended) = mpsc::channel();
-    *lock(slot) = Some(Running { token: token.clone(), answers, ended: Some(ended) });
+    *lock(slot) =
+        Some(Running { token: token.clone(), answers, control: control.clone(), ended: Some(ended) });
     let mine = Arc::clone(slot);
     let thread = std::thread::Builder::new().name("layerkit".into()).spawn(move || {
         let _ending: Sender<()> = ending;
-        let call = Call { port: Arc::clone(&port), token, answers: receivers, events };
+        let call = Call { port: Arc::clone(&port), token, answers: receivers, control, events };
         let outcome =
             catch_unwind(AssertUnwindSafe(|| body(call))).unwrap_or_else(|panic| Err(panicked(&*panic)));
         // The descriptor of the token goes before the caller hears of the end, not when the collector finds the operation.
