@@ -3,6 +3,7 @@
 
 const { ATTACHING, Attachment } = require('./attachment.js');
 const { converse, withoutStreams } = require('./conversation.js');
+const { toSize } = require('./control.js');
 const { invalidArgument } = require('./errors.js');
 const { camel } = require('./names.js');
 const { encode, own, run } = require('./operation.js');
@@ -92,7 +93,8 @@ class Container {
     await run((listener) => this.#native.containerUnpause(this.id, listener));
   }
 
-  async resize({ rows, cols } = {}) {
+  async resize(size) {
+    const [rows, cols] = toSize(size);
     await run((listener) => this.#native.containerResize(this.id, rows, cols, listener));
   }
 

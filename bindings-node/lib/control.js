@@ -1,13 +1,24 @@
 'use strict';
 // What is asked of an operation that is attached to a command, while it runs.
 
+const { invalidArgument } = require('./errors.js');
+
 const BIND = Symbol('bind');
+
+/** The rows and columns of a terminal. */
+function toSize({ rows, cols } = {}) {
+  for (const [name, value] of Object.entries({ rows, cols })) {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffff) throw invalidArgument(`${name} is no number from 0 to 65535`);
+  }
+  return [rows, cols];
+}
 
 /** Given to one operation as `control`. What is asked before that begins waits for it; afterwards nothing happens. */
 class ContainerControl {
   #operation;
   #waiting = [];
   #detached = false;
+  #bound = false;
 
   /** Whether it was asked to let the command go on alone. */
   get detached() {
@@ -19,8 +30,8 @@ class ContainerControl {
     else this.#waiting?.push([what, words]);
   }
 
-  resize({ rows, cols }) {
-    this.#ask('resize', rows, cols);
+  resize(size) {
+    this.#ask('resize', ...toSize(size));
   }
 
   kill(signal = 'SIGKILL') {
@@ -34,6 +45,8 @@ class ContainerControl {
 
   /** What takes part in the operation for it. */
   [BIND]() {
+    if (this.#bound) throw invalidArgument('the control belongs to another operation');
+    this.#bound = true;
     const end = () => {
       this.#operation = undefined;
       this.#waiting = undefined;
@@ -46,4 +59,4 @@ class ContainerControl {
   }
 }
 
-module.exports = { BIND, ContainerControl };
+module.exports = { BIND, ContainerControl, toSize };

@@ -34,7 +34,7 @@ impl NativeEngine {
         self.run_attached(env, listener, events, move |engine, mut call: Call| {
             let (task, control) = (call.task(), call.control());
             let outlets = Outlets::new(&mut call, streams.stdout, streams.stderr);
-            let mut output = |from: LogStream, bytes: &[u8]| outlets.write(from, bytes);
+            let mut output = move |from: LogStream, bytes: &[u8]| outlets.write(from, bytes);
             body(engine, ContainerStreams { stdin: streams.stdin, output: Some(&mut output), control }, &task)
         })
     }
@@ -182,7 +182,7 @@ impl NativeEngine {
     ) -> napi::Result<Operation> {
         self.run(env, listener, false, move |engine, mut call| {
             let outlets = Outlets::new(&mut call, Some(stdout), Some(stderr));
-            let mut output = |from: LogStream, bytes: &[u8]| outlets.write(from, bytes);
+            let mut output = move |from: LogStream, bytes: &[u8]| outlets.write(from, bytes);
             engine.container_logs(&container, &parse(&options)?, &mut output, &call.task())
         })
     }

@@ -117,7 +117,6 @@ pub struct Outlets {
     streams: Vec<Conversation>,
 }
 
-
 impl Outlets {
     /// Of a call's streams the first ones; both outputs may share one. Their numbers are JavaScript's.
     pub fn new(call: &mut Call, stdout: Option<u32>, stderr: Option<u32>) -> Self {

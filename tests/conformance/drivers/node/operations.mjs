@@ -1,5 +1,6 @@
 // The operations, each one call of the public API.
 
+import { CONTAINER_OPERATIONS } from './containers.mjs';
 import { snake, take } from './names.mjs';
 import { withSource, withTarget } from './streams.mjs';
 
@@ -151,6 +152,8 @@ export const OPERATIONS = {
     const [name, options] = take(args, ['image'], REMOVE);
     return snake(await (await engine.images.get(name)).remove(options));
   },
+
+  ...CONTAINER_OPERATIONS,
 
   async registry_login(engine, args, watching) {
     const [registry, options] = take(args, ['server'], ['username', 'password', 'identity_token']);
