@@ -62,7 +62,7 @@ class Container {
     const attachment = new Attachment(ATTACHING, begin, { stdin, stdout, stderr, signal });
     // What runs is attached to; of anything else the operation has an answer at once.
     const { state } = camel(await run((listener) => this.#native.containersGet(this.id, listener)));
-    if (state !== 'running' && state !== 'paused') await attachment.wait();
+    if (state !== 'running') await attachment.wait();
     return attachment;
   }
 

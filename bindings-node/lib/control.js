@@ -53,9 +53,15 @@ class ContainerControl {
     };
     const start = (operation) => {
       this.#operation = operation;
-      for (const [what, words] of this.#waiting ?? []) operation[what](...words);
+      try {
+        for (const [what, words] of this.#waiting) operation[what](...words);
+      } catch (cause) {
+        participant.failure = { cause };
+        operation.cancel();
+      }
     };
-    return { start, finish: end, abandon: end };
+    const participant = { start, finish: end, abandon: end };
+    return participant;
   }
 }
 

@@ -39,7 +39,10 @@ const answers = (operation, number) => ({
   broken: () => operation.broken(number),
   cancel: () => operation.cancel(),
   resize: (rows, cols) => operation.resize(rows, cols),
-  signal: (signal) => operation.signal(signal),
+  signal(signal) {
+    const payload = operation.signal(signal);
+    if (payload) throw fromNative(payload, {});
+  },
   detach: () => operation.detach(),
 });
 

@@ -31,8 +31,8 @@ impl NativeEngine {
         streams: Streams,
         body: impl FnOnce(&Engine, ContainerStreams<'_>, &Task) -> Result<T> + Send + 'static,
     ) -> napi::Result<Operation> {
-        self.run_attached(env, listener, events, move |engine, mut call: Call| {
-            let (task, control) = (call.task(), call.control());
+        self.run(env, listener, events, move |engine, mut call: Call| {
+            let (task, control) = (call.task(), Some(call.control()));
             let outlets = Outlets::new(&mut call, streams.stdout, streams.stderr);
             let mut output = move |from: LogStream, bytes: &[u8]| outlets.write(from, bytes);
             body(engine, ContainerStreams { stdin: streams.stdin, output: Some(&mut output), control }, &task)

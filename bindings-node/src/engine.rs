@@ -10,7 +10,7 @@ use napi_derive::napi;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::operation::{Call, Listener, Operation, start, start_attached};
+use crate::operation::{Call, Listener, Operation, start};
 use crate::stream::{Reader, Writer};
 
 /// Where bytes come from: a path, the bytes themselves, or nothing for the operation's stream.
@@ -51,30 +51,11 @@ impl NativeEngine {
         events: bool,
         body: impl FnOnce(&Engine, Call) -> Result<T> + Send + 'static,
     ) -> napi::Result<Operation> {
-        start(env, listener, events, self.opened(body))
-    }
-
-    /// Starts a call on this engine that attaches to a command.
-    pub(crate) fn run_attached<T: Serialize>(
-        &self,
-        env: Env,
-        listener: Listener<'_>,
-        events: bool,
-        body: impl FnOnce(&Engine, Call) -> Result<T> + Send + 'static,
-    ) -> napi::Result<Operation> {
-        start_attached(env, listener, events, self.opened(body))
-    }
-
-    /// What needs the engine open.
-    fn opened<T>(
-        &self,
-        body: impl FnOnce(&Engine, Call) -> Result<T> + Send + 'static,
-    ) -> impl FnOnce(Call) -> Result<T> + Send + 'static {
         let engine = Arc::clone(&self.0);
-        move |call| match engine.get() {
+        start(env, listener, events, move |call| match engine.get() {
             Some(engine) => body(engine, call),
             None => Err(Error::new(ErrorKind::InvalidArgument, "the engine is not open: use Engine.open")),
-        }
+        })
     }
 }
 

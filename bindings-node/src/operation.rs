@@ -60,8 +60,8 @@ struct Running {
     token: CancelToken,
     /// One for each stream.
     answers: Vec<Sender<Answer>>,
-    /// Of an operation that is attached to a command.
-    control: Option<ContainerControl>,
+    /// What JavaScript asks of the command that the operation is attached to, if it is.
+    control: ContainerControl,
     /// Disconnects when the thread is done.
     ended: Option<Receiver<()>>,
 }
@@ -110,10 +110,10 @@ impl Operation {
         self.control(|control| control.resize(rows, cols));
     }
 
-    /// Sends that command a signal.
+    /// Sends that command a signal. The answer is the error, when there is no such signal.
     #[napi(catch_unwind)]
-    pub fn signal(&self, signal: String) {
-        self.control(|control| control.signal(&signal));
+    pub fn signal(&self, signal: String) -> Option<String> {
+        self.control(|control| control.signal(&signal))?.err().map(|error| describe(&error))
     }
 
     /// Ends it and leaves that command running.
@@ -122,11 +122,8 @@ impl Operation {
         self.control(ContainerControl::detach);
     }
 
-    fn control(&self, ask: impl FnOnce(&ContainerControl)) {
-        let running = lock(&self.0);
-        if let Some(control) = running.as_ref().and_then(|running| running.control.as_ref()) {
-            ask(control);
-        }
+    fn control<T>(&self, ask: impl FnOnce(&ContainerControl) -> T) -> Option<T> {
+        lock(&self.0).as_ref().map(|running| ask(&running.control))
     }
 
     fn answer(&self, stream: u32, answer: Answer) {
@@ -145,7 +142,7 @@ pub struct Call {
     token: CancelToken,
     /// Of the streams that nobody has yet.
     answers: VecDeque<Receiver<Answer>>,
-    control: Option<ContainerControl>,
+    control: ContainerControl,
     events: bool,
 }
 
@@ -160,9 +157,9 @@ impl Call {
         task.on_event(move |event| notify(&port, &token, event))
     }
 
-    /// What JavaScript asks of the command that this operation is attached to; only of one that [`start_attached`] started.
-    pub fn control(&mut self) -> Option<ContainerControl> {
-        self.control.take()
+    /// What JavaScript asks of the command that this operation is attached to.
+    pub fn control(&self) -> ContainerControl {
+        self.control.clone()
     }
 
     /// The next stream of this operation, in the order in which JavaScript has them. Behind the last, one that ends at once.
@@ -255,34 +252,13 @@ pub fn start<T: Serialize>(
     events: bool,
     body: impl FnOnce(Call) -> Result<T> + Send + 'static,
 ) -> napi::Result<Operation> {
-    begin(env, listener, events, || Ok(None), body)
-}
-
-/// The same for what attaches to a command: the call has a control.
-pub fn start_attached<T: Serialize>(
-    env: Env,
-    listener: Listener<'_>,
-    events: bool,
-    body: impl FnOnce(Call) -> Result<T> + Send + 'static,
-) -> napi::Result<Operation> {
-    begin(env, listener, events, || ContainerControl::new().map(Some), body)
-}
-
-fn begin<T: Serialize>(
-    env: Env,
-    listener: Listener<'_>,
-    events: bool,
-    control: impl FnOnce() -> Result<Option<ContainerControl>>,
-    body: impl FnOnce(Call) -> Result<T> + Send + 'static,
-) -> napi::Result<Operation> {
     let port: Port =
         listener.build_threadsafe_function::<Message>().callee_handled::<false>().build_callback(
             |context| Ok(FnArgs::from((context.value.kind, context.value.payload, context.value.stream))),
         )?;
     let (port, slot) = (Arc::new(port), Arc::new(Slot::default()));
     remember(env, &slot)?;
-    let launched = control().and_then(|control| launch(Arc::clone(&port), &slot, events, control, body));
-    if let Err(error) = launched {
+    if let Err(error) = launch(Arc::clone(&port), &slot, events, body) {
         report(&port, &Err::<(), _>(error));
     }
     Ok(Operation(slot))
@@ -292,10 +268,9 @@ fn launch<T: Serialize>(
     port: Arc<Port>,
     slot: &Arc<Slot>,
     events: bool,
-    control: Option<ContainerControl>,
     body: impl FnOnce(Call) -> Result<T> + Send + 'static,
 ) -> Result<()> {
-    let token = CancelToken::new()?;
+    let (token, control) = (CancelToken::new()?, ContainerControl::new());
     let (answers, receivers): (Vec<_>, _) = (0..STREAMS).map(|_| mpsc::channel()).unzip();
     let (ending, ended) = mpsc::channel();
     *lock(slot) =

@@ -1,7 +1,7 @@
 // The operations on containers, each one call of the public API.
 
 import { createWriteStream } from 'node:fs';
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { snake, take } from './names.mjs';
 import { withSource, withTarget } from './streams.mjs';
@@ -12,10 +12,11 @@ const CREATE = [
   ...['stop_signal', 'stop_timeout', 'tty', 'stdin_open', 'stdin_once', 'auto_remove', 'platform', 'pull', 'auth'],
   ...['log_max_size', 'log_max_file'],
 ];
-const RUN = [...CREATE, 'detach', 'tty_size', 'stdin'];
+const TALK = ['stdin', 'output_fails'];
+const RUN = [...CREATE, ...TALK, 'detach', 'tty_size'];
 const LIST = ['all', 'limit', 'size', 'filters'];
-const LOGS = ['stdout', 'stderr', 'follow', 'tail', 'since', 'until', 'timestamps'];
-const EXEC = ['environment', 'working_dir', 'user', 'privileged', 'tty', 'tty_size', 'detach', 'stdin'];
+const LOGS = ['stdout', 'stderr', 'follow', 'tail', 'since', 'until', 'timestamps', 'output_fails'];
+const EXEC = [...TALK, 'environment', 'working_dir', 'user', 'privileged', 'tty', 'tty_size', 'detach'];
 const COMMIT = ['repository', 'tag', 'message', 'author', 'changes', 'pause', 'compression', 'source_date_epoch'];
 
 const SUMMARY = [
@@ -35,10 +36,13 @@ const none = async (promise) => {
 const ended = ({ id, exitCode, oomKilled, stdout, stderr }) =>
   snake({ id, exitCode, oomKilled, stdout: String(stdout), stderr: String(stderr) });
 
-/** The options of a command that is run to its end: an input that is a text, and an exit code that is no error. */
-const talking = ({ stdin, ...options }) => ({
+const failing = () => new Writable({ write: (_chunk, _encoding, done) => done(new Error("the caller's stream failed")) });
+
+/** The options of a command that is run to its end: an input that is a text, outputs, and an exit code that is no error. */
+const talking = ({ stdin, outputFails, ...options }) => ({
   ...options,
   ...(stdin === undefined ? {} : { stdin: Readable.from([stdin]) }),
+  ...(outputFails ? { stdout: failing(), stderr: failing() } : {}),
   check: false,
 });
 
@@ -83,7 +87,7 @@ export const CONTAINER_OPERATIONS = {
     return (await find(engine, name)).inspect();
   },
   async container_start(engine, args, watching) {
-    const [name, options] = take(args, ['container'], ['attach', 'tty_size', 'stdin']);
+    const [name, options] = take(args, ['container'], [...TALK, 'attach', 'tty_size']);
     const container = await find(engine, name);
     const result = await container.start({ ...talking(options), ...watching });
     return result ? ended(result) : { id: container.id, exit_code: null, oom_killed: false, stdout: '', stderr: '' };
@@ -101,11 +105,16 @@ export const CONTAINER_OPERATIONS = {
     return ended({ ...report, stdout, stderr });
   },
   async container_exec(engine, args, watching) {
-    const [name, command, options] = take(args, ['container', 'command'], EXEC);
+    const [name, { command, ...options }] = take(args, ['container'], [...EXEC, 'command']);
     return ended(await (await find(engine, name)).exec(command, { ...talking(options), ...watching }));
   },
-  async container_logs(engine, args, watching) {
-    const [name, options] = take(args, ['container'], LOGS);
+  async container_logs(engine, args, watching, { LayerkitError }) {
+    const [name, { outputFails, ...options }] = take(args, ['container'], LOGS);
+    if (outputFails) {
+      // Who reads a stream by `pipeline` gets his own error back.
+      const reading = pipeline((await find(engine, name)).logs({ ...options, ...watching }), failing());
+      return reading.catch((cause) => Promise.reject(new LayerkitError('callback', 'the stream failed', { cause })));
+    }
     const written = { stdout: [], stderr: [] };
     const logs = (await find(engine, name)).logs({ ...options, ...watching, demux: true });
     for await (const { stream, data } of logs) written[stream].push(data);
@@ -139,7 +148,7 @@ export const CONTAINER_OPERATIONS = {
   container_remove: simple('remove', ['force', 'v', 'volumes']),
   async container_commit(engine, args, watching) {
     const [name, options] = take(args, ['container'], COMMIT);
-    return (await (await find(engine, name)).commit({ ...options, ...watching })).id;
+    return { id: (await (await find(engine, name)).commit({ ...options, ...watching })).id };
   },
   async container_diff(engine, args, watching) {
     const [name] = take(args, ['container']);
