@@ -105,6 +105,7 @@ examples: ## Run the example of every language
 	node examples/node/main-job.mjs
 	node examples/node/registry.mjs
 	node examples/node/builder.mjs
+	node examples/node/containers.mjs
 	bindings-c/tests/check $(CURDIR)/target/c example
 
 .PHONY: generate

@@ -1860,7 +1860,7 @@ struct layerkit_error *layerkit_container_commit(const struct layerkit_container
                                                  struct layerkit_image **out);
 
 /**
- * What differs between it and its image: a JSON list of objects with `path` and `kind` (`A` added, `C` changed, `D` deleted), sorted
+ * What differs between it and its image: a JSON list of objects with `path` and `kind` (`added`, `changed` or `deleted`), sorted
  * by path. `task` may be NULL. Free `*out` with `layerkit_string_free`.
  */
 struct layerkit_error *layerkit_container_diff(const struct layerkit_container *container,

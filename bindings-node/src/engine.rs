@@ -37,7 +37,7 @@ fn given(from: Origin<'_>) -> Option<Source> {
 }
 
 /// Makes a source of what JavaScript gave.
-fn source(from: Origin<'_>) -> impl FnOnce(&mut Call) -> Source + Send + 'static {
+pub fn source(from: Origin<'_>) -> impl FnOnce(&mut Call) -> Source + Send + 'static {
     let from = given(from);
     |call| from.unwrap_or_else(|| Source::Stream(Box::new(Reader::new(call.conversation()))))
 }

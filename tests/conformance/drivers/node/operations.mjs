@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import { CONTAINER_OPERATIONS } from './containers.mjs';
 import { snake, take } from './names.mjs';
 import { withSource, withTarget } from './streams.mjs';
 
@@ -168,6 +169,8 @@ export const OPERATIONS = {
     const [name, options] = take(args, ['image'], REMOVE);
     return snake(await (await engine.images.get(name)).remove(options));
   },
+
+  ...CONTAINER_OPERATIONS,
 
   async registry_login(engine, args, watching) {
     const [registry, options] = take(args, ['server'], ['username', 'password', 'identity_token']);
