@@ -81,13 +81,13 @@ pub fn container_logs(
     engine: &Bound<'_, Engine>,
     container: String,
     options: &Bound<'_, PyDict>,
-    stream: bool,
+    streams: (bool, bool),
     on_event: Option<Bound<'_, PyAny>>,
     cancel: Option<&Bound<'_, CancelToken>>,
 ) -> PyResult<Stream> {
     let operation = Operation::apart(py, on_event, cancel)?;
     let (engine, options) = (engine.get().core(), convert::options(options)?);
-    Stream::logs(py, operation, stream, move |output, task| {
+    Stream::logs(py, operation, streams, move |output, task| {
         engine.container_logs(&container, &options, output, task)
     })
 }

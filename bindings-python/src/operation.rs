@@ -43,8 +43,8 @@ impl Operation {
         cancel: Option<&Bound<'_, CancelToken>>,
     ) -> PyResult<Self> {
         match cancel {
-            Some(token) => Self::with(Task::with_token(token.get().core()), on_event),
-            None => Self::with(Task::new().map_err(|failed| error::exception(py, &failed))?, on_event),
+            Some(token) => Self::with(Task::with_token(token.get().core()), on_event, None),
+            None => Self::with(own(py)?, on_event, None),
         }
     }
 
@@ -54,29 +54,40 @@ impl Operation {
         on_event: Option<Bound<'_, PyAny>>,
         cancel: Option<&Bound<'_, CancelToken>>,
     ) -> PyResult<Self> {
-        let mut operation = Self::new(py, on_event, None)?;
-        if let Some(given) = cancel.map(|token| token.get().core()) {
+        let given = cancel.map(|token| token.get().core());
+        let mut operation = Self::with(own(py)?, on_event, given.clone())?;
+        if let Some(watched) = given {
             let over = layerkit::CancelToken::new().map_err(|failed| error::exception(py, &failed))?;
-            let (token, watched, until) = (operation.token().clone(), given.clone(), over.clone());
-            (operation.given, operation.over) = (Some(given), Some(Over(over)));
+            let (token, until) = (operation.token().clone(), over.clone());
+            pass_on(&watched, &token);
+            operation.over = Some(Over(over));
             operation.help(py, move || follow(&watched, &token, &until))?;
         }
         Ok(operation)
     }
 
-    fn with(mut task: Task, on_event: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+    fn with(
+        mut task: Task,
+        on_event: Option<Bound<'_, PyAny>>,
+        given: Option<layerkit::CancelToken>,
+    ) -> PyResult<Self> {
         let (caller, messages) = Caller::new(task.token().clone());
         if let Some(callback) = on_event {
             if !callback.is_callable() {
                 return Err(PyTypeError::new_err("on_event must be callable"));
             }
             let (callback, caller) = (Arc::new(callback.unbind()), caller.clone());
+            let (watched, token) = (given.clone(), task.token().clone());
             task = task.on_event(move |event| {
                 let (callback, event) = (Arc::clone(&callback), event.clone());
-                caller.call(move |py| callback.call1(py, (convert::report(py, &event)?,)).map(drop))
+                let called =
+                    caller.call(move |py| callback.call1(py, (convert::report(py, &event)?,)).map(drop));
+                // A cancel by the callback holds from here on, not from when the thread that follows has seen it.
+                watched.iter().for_each(|watched| pass_on(watched, &token));
+                called
             });
         }
-        Ok(Operation { task, caller, messages, helpers: Vec::new(), given: None, over: None })
+        Ok(Operation { task, caller, messages, helpers: Vec::new(), given, over: None })
     }
 
     /// The task's cancel token.
@@ -225,9 +236,17 @@ fn follow(watched: &layerkit::CancelToken, token: &layerkit::CancelToken, until:
         // Only a signal makes it fail, and then it is asked again.
         let _ = poll(&mut waited, None);
     }
+    pass_on(watched, token);
+}
+
+fn pass_on(watched: &layerkit::CancelToken, token: &layerkit::CancelToken) {
     if watched.is_cancelled() {
         token.cancel();
     }
+}
+
+fn own(py: Python<'_>) -> PyResult<Task> {
+    Task::new().map_err(|failed| error::exception(py, &failed))
 }
 
 fn guarded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {

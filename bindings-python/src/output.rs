@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::caller::{Caller, Flow, Output};
-use crate::operation::{Operation, Running};
+use crate::operation::{Operation, Running, short};
 use crate::stdin::stdin;
 use crate::{convert, error};
 
@@ -75,7 +75,7 @@ impl Stream {
         streams: &Streams<'_>,
         work: impl FnOnce(ContainerStreams<'_>, &Task) -> Result<ExitReport> + Send + 'static,
     ) -> PyResult<Self> {
-        let control = ContainerControl::new().map_err(|failed| error::exception(py, &failed))?;
+        let control = ContainerControl::new();
         let stdin = stdin(&streams.stdin, &mut operation)?;
         let taker = Taker {
             wanted: [streams.stdout, streams.stderr],
@@ -97,11 +97,11 @@ impl Stream {
     pub fn logs(
         py: Python<'_>,
         operation: Operation,
-        stream: bool,
+        (stream, demux): (bool, bool),
         work: impl FnOnce(&mut layerkit::ContainerOutput<'_>, &Task) -> Result<()> + Send + 'static,
     ) -> PyResult<Self> {
-        let taker = Taker { wanted: [true, true], demux: false, to: stream.then(|| operation.caller()) };
-        Stream::start(py, operation, false, move |task| {
+        let taker = Taker { wanted: [true, true], demux, to: stream.then(|| operation.caller()) };
+        Stream::start(py, operation, demux, move |task| {
             let mut collected = Collected::default();
             work(&mut |stream, data: &[u8]| taker.take(&mut collected, stream, data), task)?;
             Ok(Outcome { report: Value::Null, collected })
@@ -230,18 +230,23 @@ impl Stream {
     }
 
     /// Ends the operation and leaves the command running.
-    fn detach(&self) -> PyResult<()> {
-        self.control().map(ContainerControl::detach)
+    fn detach(&self, py: Python<'_>) -> PyResult<()> {
+        let control = self.control()?;
+        py.detach(|| control.detach());
+        Ok(())
     }
 
     /// Tells the terminal its size.
-    fn resize(&self, rows: u16, cols: u16) -> PyResult<()> {
-        self.control().map(|control| control.resize(rows, cols))
+    fn resize(&self, py: Python<'_>, rows: u16, cols: u16) -> PyResult<()> {
+        let control = self.control()?;
+        py.detach(|| control.resize(rows, cols));
+        Ok(())
     }
 
     /// Sends the command a signal.
-    fn kill(&self, signal: &str) -> PyResult<()> {
-        self.control().map(|control| control.signal(signal))
+    fn kill(&self, py: Python<'_>, signal: &str) -> PyResult<()> {
+        let control = self.control()?;
+        short(py, || control.signal(signal))
     }
 }
 

@@ -203,9 +203,26 @@ class Attachable:
         follow: bool | None = None,
         until: datetime.datetime | float | str | None = None,
         *,
+        demux: Literal[False] = False,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
     ) -> bytes: ...
+    @overload
+    def logs(
+        self,
+        stdout: bool = True,
+        stderr: bool = True,
+        stream: Literal[False] = False,
+        timestamps: bool = False,
+        tail: int | Literal["all"] = "all",
+        since: datetime.datetime | float | str | None = None,
+        follow: bool | None = None,
+        until: datetime.datetime | float | str | None = None,
+        *,
+        demux: Literal[True],
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Demuxed: ...
     @overload
     def logs(
         self,
@@ -218,9 +235,26 @@ class Attachable:
         since: datetime.datetime | float | str | None = None,
         follow: bool | None = None,
         until: datetime.datetime | float | str | None = None,
+        demux: Literal[False] = False,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
     ) -> Stream[bytes]: ...
+    @overload
+    def logs(
+        self,
+        stdout: bool = True,
+        stderr: bool = True,
+        *,
+        stream: Literal[True],
+        timestamps: bool = False,
+        tail: int | Literal["all"] = "all",
+        since: datetime.datetime | float | str | None = None,
+        follow: bool | None = None,
+        until: datetime.datetime | float | str | None = None,
+        demux: Literal[True],
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Stream[Demuxed]: ...
     def logs(
         self,
         stdout: bool = True,
@@ -232,10 +266,13 @@ class Attachable:
         follow: bool | None = None,
         until: datetime.datetime | float | str | None = None,
         *,
+        demux: bool = False,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
     ) -> Any:
         """What it wrote, in the order in which it was written; with `stream` an iterator of bytes.
+
+        With `demux` standard output and standard error apart, as `attach()` gives them.
 
         `follow` goes on until it has ended, and is what `stream` does unless it is False. `tail` is how many lines from
         the end; `since` and `until` are times: a datetime (UTC where it has no zone), seconds since 1970, RFC 3339, or
@@ -250,8 +287,8 @@ class Attachable:
             "until": _containers.time(until),
             "timestamps": timestamps,
         }
-        running = _native.container_logs(self._engine._native, self._id, options, stream, on_event, cancel)
-        return _output(running, stream, False)
+        running = _native.container_logs(self._engine._native, self._id, options, (stream, demux), on_event, cancel)
+        return _output(running, stream, demux)
 
     @overload
     def exec_run(

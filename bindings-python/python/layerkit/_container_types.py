@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
-    from .types import AuthConfig, BinaryReader, Network, Ulimit
+    from .types import AuthConfig, Network, Ulimit
 
 __all__ = [
     "Bind",
@@ -24,7 +24,6 @@ __all__ = [
     "PullPolicy",
     "RunOptions",
     "Size",
-    "Stdin",
     "TerminalSize",
     "TopReport",
     "WaitCondition",
@@ -39,8 +38,6 @@ Environment: TypeAlias = Mapping[str, str | None] | Sequence[str]
 """Values by name, or `NAME=value`. A name with None, or alone, is taken out."""
 Size: TypeAlias = int | str
 """Bytes, or a text such as `512m`: `b`, `k`, `m`, `g` and `t` are powers of 1024."""
-Stdin: TypeAlias = "bytes | BinaryReader | Iterable[bytes]"
-"""What a command reads: bytes, a binary file, or an iterable of bytes."""
 PullPolicy: TypeAlias = Literal["missing"] | Literal["always"] | Literal["never"]
 WaitCondition: TypeAlias = Literal["not-running"] | Literal["next-exit"] | Literal["removed"]
 

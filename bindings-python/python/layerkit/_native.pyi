@@ -403,7 +403,7 @@ def container_logs(
     engine: Engine,
     container: str,
     options: dict[str, Any],
-    stream: bool,
+    streams: tuple[bool, bool],
     on_event: OnEvent | None,
     cancel: CancelToken | None,
 ) -> Stream: ...

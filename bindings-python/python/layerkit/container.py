@@ -32,10 +32,13 @@ __all__ = ["Container"]
 class Container(Attachable):
     """One container of a store, as it was when it was looked up; `reload()` looks again."""
 
-    def __init__(self, engine: Engine, id: str, summary: ContainerSummary | None = None) -> None:
+    def __init__(
+        self, engine: Engine, id: str, summary: ContainerSummary | None = None, warnings: Sequence[str] = ()
+    ) -> None:
         self._engine = engine
         self._id = id
         self._summary = summary
+        self._warnings = tuple(warnings)
         self._attrs: dict[str, Any] | None = None
 
     @property
@@ -89,6 +92,11 @@ class Container(Attachable):
         if self._summary is None:
             self._summary = _native.containers_get(self._engine._native, self._id)
         return self._summary
+
+    @property
+    def warnings(self) -> list[str]:
+        """What there was to know when `create` made it; nothing for one that was looked up."""
+        return list(self._warnings)
 
     @property
     def attrs(self) -> dict[str, Any]:
@@ -221,6 +229,10 @@ class Container(Attachable):
             return None
         return Stream(_native.container_export_stream(self._engine._native, self._id, on_event, cancel))
 
+    def stat(self, path: str) -> PathStat:
+        """What stands at a path. Links are followed but for the last."""
+        return _native.container_stat(self._engine._native, self._id, path)
+
     @overload
     def get_archive(
         self,
@@ -254,7 +266,7 @@ class Container(Attachable):
         native = self._engine._native
         if target is not None:
             return _native.container_get_archive(native, self._id, path, target, on_event, cancel)
-        stat = _native.container_stat(native, self._id, path)
+        stat = self.stat(path)
         return Stream(_native.container_get_archive_stream(native, self._id, path, on_event, cancel)), stat
 
     def put_archive(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import _arguments, _containers, _native
@@ -56,7 +57,7 @@ class Containers:
         """Creates a container of an image, which is pulled when it is missing. Does not start it."""
         converted = _containers.create(command, options)
         report = _native.containers_create(self._engine._native, _name(image), converted, on_event, cancel)
-        return self._container(report["id"])
+        return self._container(report["id"], report["warnings"])
 
     @overload
     def run(
@@ -214,12 +215,12 @@ class Containers:
         options = {"filters": _arguments.filters(filters)}
         return _native.containers_prune(self._engine._native, options, on_event, cancel)
 
-    def _container(self, id: str) -> Container:
+    def _container(self, id: str, warnings: Sequence[str] = ()) -> Container:
         summary: ContainerSummary | None = None
         # It may have ended already, and removed itself.
         with contextlib.suppress(NotFound):
             summary = _native.containers_get(self._engine._native, id)
-        return Container(self._engine, id, summary)
+        return Container(self._engine, id, summary, warnings)
 
     def _check(self, image: str, command: CommandLine | None, report: ExitReport, stderr: bytes) -> None:
         if report["exit_code"] != 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 from ._container_types import (
@@ -21,7 +21,6 @@ from ._container_types import (
     PullPolicy,
     RunOptions,
     Size,
-    Stdin,
     TerminalSize,
     TopReport,
     WaitCondition,
@@ -161,6 +160,8 @@ class BinaryWriter(Protocol):
 
 Source: TypeAlias = StrPath | BinaryReader | bytes
 Target: TypeAlias = StrPath | BinaryWriter
+Stdin: TypeAlias = bytes | BinaryReader | Iterable[bytes]
+"""What a command reads: bytes, a binary file, or an iterable of bytes."""
 
 
 class Limits(TypedDict, total=False):

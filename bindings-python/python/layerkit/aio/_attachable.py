@@ -202,9 +202,26 @@ class Attachable:
         follow: bool | None = None,
         until: datetime.datetime | float | str | None = None,
         *,
+        demux: Literal[False] = False,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
     ) -> bytes: ...
+    @overload
+    async def logs(
+        self,
+        stdout: bool = True,
+        stderr: bool = True,
+        stream: Literal[False] = False,
+        timestamps: bool = False,
+        tail: int | Literal["all"] = "all",
+        since: datetime.datetime | float | str | None = None,
+        follow: bool | None = None,
+        until: datetime.datetime | float | str | None = None,
+        *,
+        demux: Literal[True],
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Demuxed: ...
     @overload
     async def logs(
         self,
@@ -217,9 +234,27 @@ class Attachable:
         since: datetime.datetime | float | str | None = None,
         follow: bool | None = None,
         until: datetime.datetime | float | str | None = None,
+        demux: Literal[False] = False,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
     ) -> Stream[bytes]: ...
+
+    @overload
+    async def logs(
+        self,
+        stdout: bool = True,
+        stderr: bool = True,
+        *,
+        stream: Literal[True],
+        timestamps: bool = False,
+        tail: int | Literal["all"] = "all",
+        since: datetime.datetime | float | str | None = None,
+        follow: bool | None = None,
+        until: datetime.datetime | float | str | None = None,
+        demux: Literal[True],
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Stream[Demuxed]: ...
 
     async def logs(
         self,
@@ -232,12 +267,13 @@ class Attachable:
         follow: bool | None = None,
         until: datetime.datetime | float | str | None = None,
         *,
+        demux: bool = False,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
     ) -> Any:
         """See `layerkit.Container.logs`."""
         logs: Any = self._container.logs
-        run = functools.partial(logs, stdout, stderr, stream, timestamps, tail, since, follow, until)
+        run = functools.partial(logs, stdout, stderr, stream, timestamps, tail, since, follow, until, demux=demux)
         return wrapped(await long(lambda sink, token: run(on_event=sink, cancel=token), on_event, cancel))
 
     @overload

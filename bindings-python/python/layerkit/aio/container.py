@@ -80,6 +80,11 @@ class Container(Attachable):
         """All that a list tells of a container."""
         return self._container.summary
 
+    @property
+    def warnings(self) -> list[str]:
+        """What there was to know when `create` made it; nothing for one that was looked up."""
+        return self._container.warnings
+
     async def inspect(self) -> dict[str, Any]:
         """See `layerkit.Container.inspect`."""
         return await call(self._container.inspect)
@@ -201,6 +206,10 @@ class Container(Attachable):
             await long(lambda sink, token: run(on_event=sink, cancel=token), on_event, cancel)
         )
         return exported
+
+    async def stat(self, path: str) -> PathStat:
+        """See `layerkit.Container.stat`."""
+        return await call(self._container.stat, path)
 
     @overload
     async def get_archive(
