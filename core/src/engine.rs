@@ -323,7 +323,7 @@ impl Engine {
     /// What the engine is and where it works.
     pub fn system_info(&self) -> Result<Info> {
         let store = self.store()?;
-        match build::run_mode(&store) {
+        match crate::containers::run_mode(&store) {
             Ok(mode) => store.info(mode.isolation.name(), mode.reason),
             Err(error) => store.info("none", error.to_string()),
         }
@@ -339,8 +339,8 @@ impl Engine {
         self.store_for(task)?.verify(options, task)
     }
 
-    /// Prunes images, build cache, snapshots and garbage.
+    /// Prunes containers that do not run, images, build cache, snapshots and garbage.
     pub fn system_prune(&self, options: &PruneOptions, task: &Task) -> Result<PruneReport> {
-        self.store_for(task)?.prune_system(options, task)
+        crate::containers::prune_system(&*self.store_for(task)?, options, task)
     }
 }

@@ -388,6 +388,17 @@ pub fn try_flock(file: &File, alone: bool) -> Result<bool> {
     }
 }
 
+/// Takes the BSD lock of an open file alone, and waits for it.
+pub fn flock(file: &File) -> Result<()> {
+    use rustix::fs::{FlockOperation, flock};
+    loop {
+        match flock(file, FlockOperation::LockExclusive) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other.context(|| "lock"),
+        }
+    }
+}
+
 /// Gives a BSD lock up, also where a forked child still has the file open.
 pub fn unflock(file: &File) {
     let _ = rustix::fs::flock(file, rustix::fs::FlockOperation::Unlock);

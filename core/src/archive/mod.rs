@@ -27,5 +27,5 @@ pub use options::{
 };
 pub use pack::{Package, WholeIndex, pack};
 pub use save::save;
-pub use stream::open_source;
+pub use stream::{Sink, open_source};
 pub use unpack::unpack;

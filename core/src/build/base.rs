@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Build;
 use super::shared_cache::auth;
 use super::stage::Stage;
+use crate::containers::image_of_index;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::registry;
-use crate::spec::{Document, Index};
 
 /// An image with its manifest, once somebody has looked for it.
 type Slot = Arc<Mutex<Option<(Digest, Digest)>>>;
@@ -81,7 +81,8 @@ impl Build<'_> {
         if wanted.fits(&found) || (found.os == wanted.os && found.architecture.is_empty()) {
             return Ok((record.id, manifest));
         }
-        if let Some(other) = reference.map(|name| self.of_index(name, wanted)).transpose()?.flatten() {
+        let of_index = |name| image_of_index(self.store, &self.lease, name, wanted);
+        if let Some(other) = reference.map(|name| of_index(name)).transpose()?.flatten() {
             return Ok(other);
         }
         Err(Error::new(
@@ -90,30 +91,5 @@ impl Build<'_> {
                 "image with reference {name} was found but does not match the specified platform: wanted {wanted}, actual: {found}"
             ),
         ))
-    }
-
-    /// The image for a platform in the index that a name led to, if it is here.
-    fn of_index(&self, name: &Reference, wanted: &Platform) -> Result<Option<(Digest, Digest)>> {
-        let Some(index) = self.store.db().read(|db| self.store.index_of(db, name))? else { return Ok(None) };
-        let bytes = self.store.document(index.digest)?;
-        let Document::Index(Index { manifests, .. }) =
-            Document::parse(&bytes, &format!("index {}", index.digest))?
-        else {
-            return Ok(None);
-        };
-        for listed in manifests {
-            if !listed.platform.as_ref().is_some_and(|platform| wanted.fits(platform)) {
-                continue;
-            }
-            let image = self.store.db().write_relaxed(|db| {
-                let image = self.store.image_of_manifest(db, listed.digest)?;
-                image.map(|image| self.lease.image(db, image)).transpose()?;
-                Ok(image)
-            })?;
-            if let Some(image) = image {
-                return Ok(Some((image, listed.digest)));
-            }
-        }
-        Ok(None)
     }
 }

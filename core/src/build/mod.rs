@@ -39,13 +39,11 @@ mod steps;
 mod tar;
 mod target;
 mod unpack;
-mod workspace;
 
 pub use options::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
     Secret,
 };
-pub use workspace::run_mode;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

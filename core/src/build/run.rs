@@ -8,14 +8,14 @@ use serde::Serialize;
 use super::explain::Inputs;
 use super::run_log::Log;
 use super::run_mounts::{Ready, RunMounts};
-use super::stage::{DEFAULT_PATH, Stage};
+use super::stage::Stage;
 use super::steps::changes;
 use super::tar::{missing_directories, new_time};
-use super::workspace::{Workspace, run_mode};
 use super::{Build, BuildNetwork, cache_key};
 use crate::archive::{Ingested, written};
 use crate::config::PROXY_ARGS;
 use crate::container::{self, Capabilities, Mount, MountSource, Network, RunSpec, user};
+use crate::containers::{DEFAULT_PATH, Workspace, run_mode};
 use crate::digest::Digest;
 use crate::dockerfile::{Command, Instruction, RunScript};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
@@ -136,7 +136,7 @@ impl Build<'_> {
         run_mode(self.store)?;
         let folder = self.store.create_container(image)?;
         self.task.emit(&Event::StepRunning { n, container: folder.id.clone() })?;
-        let workspace = Workspace::prepare(self, stage, &folder, &lease)?;
+        let workspace = Workspace::prepare(self.store, &stage.layers, folder.upper(), &lease, self.task)?;
         self.make_working_directory(stage, &workspace)?;
         let binds = command.mounts.has_files();
         let mounts = std::mem::take(&mut command.mounts).prepare(self, stage, &folder)?;
@@ -158,7 +158,7 @@ impl Build<'_> {
         self.commit(stage, command.created_by(), layer, &keys)?;
         if let Some(chain_id) = chain.filter(|_| self.epoch.is_none()) {
             // What was written is the unpacked layer, but for times that an epoch moved.
-            workspace.keep(self.store, chain_id)?;
+            workspace.keep(chain_id)?;
         }
         let container = folder.id.clone();
         drop(folder);
@@ -222,7 +222,7 @@ impl Build<'_> {
     }
 
     /// A base image may name a working directory that it does not have: Docker makes it in the container.
-    fn make_working_directory(&self, stage: &mut Stage, workspace: &Workspace) -> Result<()> {
+    fn make_working_directory(&self, stage: &mut Stage, workspace: &Workspace<'_>) -> Result<()> {
         let path = stage.config.config.working_dir.clone();
         let tree = stage.tree(self.store)?;
         let items = missing_directories(tree, Path::new(path.trim_start_matches('/')), new_time(self.epoch))?;
@@ -234,7 +234,7 @@ impl Build<'_> {
             tar.append(&item.entry, &mut std::io::empty())?;
         }
         let tar = tar.finish()?;
-        workspace.apply(self, stage, tar.as_slice())
+        workspace.apply(stage.tree(self.store)?, tar.as_slice())
     }
 
     /// Runs the command; another exit code than 0 is `build_failed` with the last lines of its output.
@@ -243,7 +243,7 @@ impl Build<'_> {
         stage: &mut Stage,
         command: &RunCommand<'_>,
         folder: &ContainerFolder<'_>,
-        workspace: &Workspace,
+        workspace: &Workspace<'_>,
         mounts: &Ready<'_>,
         n: u32,
     ) -> Result<()> {
@@ -293,9 +293,10 @@ impl Build<'_> {
     }
 
     /// What the container changed, as a layer; `None` when it changed nothing.
-    fn take_layer(&self, stage: &mut Stage, workspace: &Workspace) -> Result<Option<Ingested>> {
+    fn take_layer(&self, stage: &mut Stage, workspace: &Workspace<'_>) -> Result<Option<Ingested>> {
         let mut writer = LayerWriter::new(self.store.blob_writer(), self.options.compression.into())?;
-        let toc = workspace.diff(self, stage, &mut writer).context(|| "read what the command changed")?;
+        let toc = workspace.diff(stage.tree(self.store)?, self.epoch, &mut writer);
+        let toc = toc.context(|| "read what the command changed")?;
         if toc.entries.is_empty() { Ok(None) } else { written(writer, toc).map(Some) }
     }
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::plan::{Base, PlannedStage, at};
-use super::workspace::{RunMode, run_mode};
 use super::{Build, cache_key, shared_cache};
 use crate::archive::Ingested;
-use crate::config::Isolation;
+use crate::containers::{self, DEFAULT_PATH};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::Event;
@@ -19,8 +18,6 @@ use crate::task::Task;
 
 /// Docker stops at this many layers ("max depth exceeded").
 const MAX_LAYERS: usize = 125;
-/// What a container has as PATH where its image says nothing (Docker's default).
-pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What an image's config says of the container that made it: not true of what is built on it.
 const OF_THE_CONTAINER: [&str; 6] =
     ["container", "container_config", "docker_version", "id", "parent", shared_cache::INLINE];
@@ -134,11 +131,7 @@ impl Stage {
     /// For each layer, the lowest first, a directory that has what it put into the image, under the same path: its own, or
     /// where there is no overlay the whole root, for every one of them.
     pub fn snapshots(&self, store: &Store, lease: &Lease<'_>, task: &Task) -> Result<Vec<PathBuf>> {
-        if !matches!(run_mode(store), Ok(RunMode { isolation: Isolation::Overlay, .. })) {
-            let root = store.unpack_root(&self.layers, lease, task)?;
-            return Ok(root.map_or_else(Vec::new, |root| vec![root.path; self.layers.len()]));
-        }
-        Ok(store.unpack(&self.layers, lease, task)?.into_iter().map(|snapshot| snapshot.path).collect())
+        containers::unpacked(store, &self.layers, lease, task)
     }
 
     /// The image so far, as the container of its next step has it.

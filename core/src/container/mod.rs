@@ -40,7 +40,7 @@ pub use binfmt::can_run;
 pub use capabilities::Capabilities;
 pub use connection::{Connection, Control, End};
 use helper::Helper;
-pub use limits::{Limits, check_hosts};
+pub use limits::{Limits, SHM_SIZE, check_hosts};
 use message::Report;
 pub use monitor::{Attach, ExecSpec, LogLimits, MonitorSpec, Window, connect, start};
 pub use mounts::{Mount, MountSource, TmpfsOptions, parse_tmpfs, parse_volume};

@@ -1,14 +1,15 @@
 //! The caller's side of a container's streams: what it reads, who takes what it writes, and what may be asked meanwhile.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use rustix::event::{EventfdFlags, eventfd};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::options::TerminalSize;
-use crate::error::{Result, ResultExt};
+use super::signals;
+use crate::container::{Attach, Connection, Control, End, Window};
+use crate::error::Result;
 use crate::event::LogStream;
+use crate::task::Task;
 
 /// Takes what a container writes, as it comes. When it fails, the operation ends with that error.
 pub type ContainerOutput<'a> = dyn FnMut(LogStream, &[u8]) -> Result<()> + Send + 'a;
@@ -31,69 +32,110 @@ impl fmt::Debug for ContainerStreams<'_> {
     }
 }
 
+impl ContainerStreams<'_> {
+    /// What of a container's streams they take part in.
+    pub(super) fn attach(&self, with_stdin: bool) -> Attach {
+        let output = self.output.is_some();
+        Attach { stdin: with_stdin && self.stdin.is_some(), stdout: output, stderr: output }
+    }
+
+    /// Takes part in the streams until the command has ended, or somebody detaches.
+    pub(super) fn converse(self, connection: Connection, task: &Task) -> Result<End> {
+        let connected = self.control.as_ref().map(|control| control.connect(connection.control()));
+        let mut output = self.output;
+        let mut take = |stream: LogStream, bytes: &[u8]| match &mut output {
+            Some(output) => output(stream, bytes),
+            None => Ok(()),
+        };
+        let end = connection.converse(self.stdin.as_ref().map(AsFd::as_fd), &mut take, task);
+        drop(connected);
+        end
+    }
+}
+
+impl From<TerminalSize> for Window {
+    fn from(size: TerminalSize) -> Self {
+        Window { rows: size.rows, cols: size.cols }
+    }
+}
+
 /// What is asked of an operation that is attached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
-    /// Another size of the terminal.
-    Resize(TerminalSize),
-    /// A signal for the command, by name or number.
-    Signal(String),
-    /// An end of the operation that leaves the command running.
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    Resize(Window),
+    Signal(i32),
     Detach,
 }
 
-/// Asks things of an operation that is attached (`run`, `start`, `attach`, `exec`), from any thread. Cheap to clone; belongs to one operation.
-#[derive(Clone)]
-pub struct ContainerControl(Arc<Shared>);
+/// Asks things of an operation that is attached (`run`, `start`, `attach`, `exec`), from any thread. Cheap to clone; belongs to one operation
+/// at a time. What is asked before there is a command waits for it; what is asked after its end is lost.
+#[derive(Clone, Default)]
+pub struct ContainerControl(Arc<Mutex<Target>>);
 
-struct Shared {
-    requests: Mutex<Vec<Request>>,
-    /// Readable while there are requests.
-    event: OwnedFd,
+/// Whom requests go to.
+#[derive(Default)]
+struct Target {
+    control: Option<Control>,
+    waiting: Vec<Request>,
 }
 
 impl ContainerControl {
-    /// One that asks nothing yet. Fails when the process is out of descriptors.
-    pub fn new() -> Result<Self> {
-        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .context(|| "create the control of a container")?;
-        Ok(ContainerControl(Arc::new(Shared { requests: Mutex::default(), event })))
+    /// One that asks nothing yet.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Tells the terminal's new size. Never blocks.
+    /// Tells the terminal's new size.
     pub fn resize(&self, rows: u16, cols: u16) {
-        self.ask(Request::Resize(TerminalSize { rows, cols }));
+        self.ask(Request::Resize(Window { rows, cols }));
     }
 
-    /// Sends the command a signal, by name or number. Never blocks; a signal that there is none of ends the operation with `invalid_argument`.
-    pub fn signal(&self, signal: &str) {
-        self.ask(Request::Signal(signal.to_owned()));
+    /// Sends the command a signal, by name or number. `invalid_argument` for one that there is none of.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        self.ask(Request::Signal(signals::number(signal)?));
+        Ok(())
     }
 
-    /// Ends the operation and leaves the command running, as a detached one: its report has no exit code. Never blocks.
+    /// Ends the operation and leaves the command running, as a detached one: its report has no exit code.
     pub fn detach(&self) {
         self.ask(Request::Detach);
     }
 
-    fn ask(&self, request: Request) {
-        let mut requests = self.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.push(request);
-        // The counter never gets near its end.
-        let _ = rustix::io::write(&self.0.event, &1u64.to_ne_bytes());
+    fn target(&self) -> MutexGuard<'_, Target> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was asked since the last look.
-    pub(crate) fn take(&self) -> Vec<Request> {
-        let mut requests = self.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = rustix::io::read(&self.0.event, &mut [0u8; 8]);
-        std::mem::take(&mut requests)
+    fn ask(&self, request: Request) {
+        let mut target = self.target();
+        match &target.control {
+            Some(control) => pass_on(control, request),
+            None => target.waiting.push(request),
+        }
+    }
+
+    /// Has requests go to a connection, until what comes back is dropped.
+    fn connect(&self, control: Control) -> Connected {
+        let mut target = self.target();
+        target.waiting.drain(..).for_each(|request| pass_on(&control, request));
+        target.control = Some(control);
+        Connected(self.clone())
     }
 }
 
-impl AsFd for ContainerControl {
-    /// Readable while something is asked.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.event.as_fd()
+fn pass_on(control: &Control, request: Request) {
+    match request {
+        Request::Resize(window) => control.resize(window),
+        Request::Signal(number) => control.signal(number),
+        Request::Detach => control.detach(),
+    }
+}
+
+/// A control that leads to a command.
+struct Connected(ContainerControl);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.target().control = None;
     }
 }
 

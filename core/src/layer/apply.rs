@@ -35,14 +35,33 @@ pub fn apply_flat(root: &Path, tar: impl Read, limits: &Limits, task: &Task) -> 
 
 /// [`apply_flat`] on a root that is open.
 pub(super) fn flat(root: Root, tar: impl Read, limits: &Limits, task: &Task) -> Result<()> {
-    let mut view = Flat {
-        root,
-        times: DirectoryTimes::default(),
-        made: HashSet::new(),
-        hasher: RandomState::new(),
-        parent: None,
-    };
+    let mut view = Flat::new(root);
     apply(&mut view, tar, limits, task)?;
+    view.times.set(&view.root)
+}
+
+/// Lays a tar that is no layer into the directory `at` of a root, without a link on its way: `check` sees each entry, under the path that it
+/// gets. Links in it are followed inside the root. Otherwise like [`apply_flat`].
+pub fn apply_at(
+    root: &Path,
+    at: &Path,
+    tar: impl Read,
+    limits: &Limits,
+    task: &Task,
+    check: &mut dyn FnMut(&Entry) -> Result<()>,
+) -> Result<()> {
+    let root = Root::open(root).context(|| format!("open {}", root.display()))?;
+    let mut view = Flat::new(root);
+    apply_as(&mut view, tar, limits, task, false, &mut |mut entry| {
+        if !at.as_os_str().is_empty() {
+            entry.path = at.join(&entry.path);
+            if entry.kind == EntryKind::Hardlink {
+                entry.link = at.join(&entry.link);
+            }
+        }
+        check(&entry)?;
+        Ok(entry)
+    })?;
     view.times.set(&view.root)
 }
 
@@ -70,13 +89,26 @@ pub(super) trait View {
     fn placed(&mut self, parent: &Parent, entry: &Entry, before: Before) -> Result<()>;
 }
 
-/// Lays every entry of a tar on a view, in order.
+/// Lays every entry of a layer's tar on a view, in order.
 pub(super) fn apply(view: &mut impl View, tar: impl Read, limits: &Limits, task: &Task) -> Result<()> {
+    apply_as(view, tar, limits, task, true, &mut Ok)
+}
+
+/// Lays every entry of a tar on a view, in order, as `place` gives it back. Only a layer has `whiteouts`; elsewhere they are names.
+pub(super) fn apply_as(
+    view: &mut impl View,
+    tar: impl Read,
+    limits: &Limits,
+    task: &Task,
+    whiteouts: bool,
+    place: &mut dyn FnMut(Entry) -> Result<Entry>,
+) -> Result<()> {
     let mut reader = TarReader::new(tar, limits);
     let mut placer = Placer::new(task);
     while let Some(entry) = reader.next()? {
         task.check()?;
-        if let Some(whiteout) = entry.whiteout() {
+        let entry = place(entry)?;
+        if let Some(whiteout) = entry.whiteout().filter(|_| whiteouts) {
             view.hide(&mut placer, &entry, &whiteout)?;
             continue;
         }
@@ -157,6 +189,16 @@ struct Flat {
 }
 
 impl Flat {
+    fn new(root: Root) -> Self {
+        Flat {
+            root,
+            times: DirectoryTimes::default(),
+            made: HashSet::new(),
+            hasher: RandomState::new(),
+            parent: None,
+        }
+    }
+
     fn key(&self, inode: u64, name: &OsStr) -> u64 {
         self.hasher.hash_one((inode, name.as_bytes()))
     }

@@ -154,7 +154,7 @@ impl Copy<'_> {
 }
 
 /// What stands at a name, as an entry.
-fn entry_of(
+pub(super) fn entry_of(
     path: &Path,
     kind: EntryKind,
     stat: &Stat,

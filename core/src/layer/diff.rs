@@ -3,7 +3,7 @@
 //! A layer is made of the state that was left, not of the way there: whether an overlay took the changes or a copy of the
 //! whole root, the same state gives the same layer. Knows nothing of mounts: the directory has to be at rest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::Write;
@@ -43,7 +43,7 @@ pub fn diff_overlay(
     out: impl Write,
     task: &Task,
 ) -> Result<Toc> {
-    diff(upper, lower, None, epoch, out, task)
+    diff(upper, lower, &Differing { epoch, ..Differing::default() }, out, task)
 }
 
 /// The same of a copy of the whole root ([`super::copy_root`]) that `stamps` came with.
@@ -55,14 +55,29 @@ pub fn diff_copied(
     out: impl Write,
     task: &Task,
 ) -> Result<Toc> {
-    diff(root, lower, Some(stamps), epoch, out, task)
+    diff(root, lower, &Differing { stamps: Some(stamps), epoch, ..Differing::default() }, out, task)
 }
 
-fn diff(
+/// What a diff is told beside the directories.
+#[derive(Clone, Copy, Default)]
+pub struct Differing<'a> {
+    /// What came with a copied root; with an upper directory there is none.
+    pub stamps: Option<&'a Stamps>,
+    /// Times after this one become this one.
+    pub epoch: Option<i64>,
+    /// Paths that were made only to be mounted upon: left out as long as they are empty and the layers below have nothing there.
+    pub stubs: Option<&'a BTreeSet<PathBuf>>,
+    /// Paths of which nothing is written: at them, and below them, is what does not belong to the file system.
+    pub hidden: Option<&'a BTreeSet<PathBuf>>,
+    /// Contents are not written: the table of contents is all that is wanted, and a file may change meanwhile.
+    pub names_only: bool,
+}
+
+/// Writes what an upper directory, or a copied root, changes in `lower`, like [`diff_overlay`] and [`diff_copied`].
+pub fn diff(
     upper: &Path,
     lower: Lower<'_>,
-    stamps: Option<&Stamps>,
-    epoch: Option<i64>,
+    how: &Differing<'_>,
     out: impl Write,
     task: &Task,
 ) -> Result<Toc> {
@@ -74,15 +89,16 @@ fn diff(
         path: PathBuf::new(),
         names: Vec::new(),
         compared: true,
-        through: stamps.is_none(),
+        through: how.stamps.is_none(),
         emptied: false,
         pending: None,
     };
     root.list(&lower)?;
     let mut diff = Diff {
         lower,
-        stamps,
-        epoch,
+        stamps: how.stamps,
+        epoch: how.epoch,
+        how,
         task,
         out: TarWriter::new(out),
         toc: Toc::default(),
@@ -145,7 +161,7 @@ impl Level {
 }
 
 /// What an entry of a layer can be; nothing for overlay's whiteouts and for sockets: they are not there for a layer.
-fn kind_of(stat: &Stat) -> Option<EntryKind> {
+pub(super) fn kind_of(stat: &Stat) -> Option<EntryKind> {
     match rooted::file_type(stat) {
         FileType::RegularFile => Some(EntryKind::File),
         FileType::Directory => Some(EntryKind::Directory),
@@ -161,6 +177,7 @@ struct Diff<'a, W: Write> {
     lower: Lower<'a>,
     stamps: Option<&'a Stamps>,
     epoch: Option<i64>,
+    how: &'a Differing<'a>,
     task: &'a Task,
     out: TarWriter<W>,
     toc: Toc,
@@ -189,6 +206,9 @@ impl<W: Write> Diff<'_, W> {
         let path = level.path.join(name);
         let directory = level.directory.as_fd();
         let what = || format!("read {}", display(&path));
+        if self.how.hidden.is_some_and(|hidden| hidden.contains(&path)) {
+            return Ok(());
+        }
         let below = if level.compared { self.lower.tree.get(&path) } else { None };
         let stat = rooted::stat(directory, name).context(what)?;
         let Some((stat, kind)) = stat.and_then(|stat| Some((stat, kind_of(&stat)?))) else {
@@ -215,7 +235,8 @@ impl<W: Write> Diff<'_, W> {
             self.inodes.insert(inode, path.clone());
         }
         if kind == EntryKind::File {
-            return self.file(path, name, below);
+            let is_stub = below.is_none() && stat.st_size == 0 && self.is_stub(&path);
+            return if is_stub { Ok(()) } else { self.file(path, name, below) };
         }
         let mut entry = self.entry(&path, kind, &stat);
         match kind {
@@ -270,7 +291,7 @@ impl<W: Write> Diff<'_, W> {
         let untouched = self.stamps.is_some_and(|stamps| stamps.untouched(&path, &stat));
         let changed = match below {
             Some(node) => !untouched && !self.lower.has(node, &entry, &stat, None)?,
-            None => true,
+            None => !self.is_stub(&path),
         };
         let compared = below.is_some();
         let mut level =
@@ -289,6 +310,10 @@ impl<W: Write> Diff<'_, W> {
         Ok(())
     }
 
+    fn is_stub(&self, path: &Path) -> bool {
+        self.how.stubs.is_some_and(|stubs| stubs.contains(path))
+    }
+
     /// An entry with the attributes that every kind has.
     fn entry(&self, path: &Path, kind: EntryKind, stat: &Stat) -> Entry {
         let seconds = mtime_of(stat).seconds;
@@ -303,13 +328,17 @@ impl<W: Write> Diff<'_, W> {
 
     /// Writes an entry, and before it the directories it is in that are not written yet.
     fn write(&mut self, entry: Entry, content: Option<File>) -> Result<()> {
+        let named = self.how.names_only;
         for level in &mut self.levels {
             if let Some(directory) = level.pending.take() {
-                self.out.append(&directory, &mut std::io::empty())?;
+                if !named {
+                    self.out.append(&directory, &mut std::io::empty())?;
+                }
                 self.toc.entries.push(directory);
             }
         }
         match content {
+            _ if named => {}
             Some(mut file) => self.out.append(&entry, &mut file)?,
             None => self.out.append(&entry, &mut std::io::empty())?,
         }

@@ -158,12 +158,20 @@ fn shell_of(config: &RunConfig) -> impl Iterator<Item = String> + use<> {
     }
 }
 
-/// Applies the changes of an import or a commit: each one instruction, `invalid_argument` when it is not one of those allowed.
+/// Applies the changes of an import: each one instruction, `invalid_argument` when it is not one of those allowed.
 pub fn apply_changes(config: &mut RunConfig, changes: &[String]) -> Result<()> {
+    apply_changes_with(config, changes, &[])
+}
+
+/// Applies the changes of a commit, which see the variables of an environment that is not the config's own.
+pub fn apply_changes_with(config: &mut RunConfig, changes: &[String], env: &[String]) -> Result<()> {
     let mut cmd_set = false;
+    let pairs = env.iter().filter_map(|pair| pair.split_once('='));
+    let arguments: BTreeMap<String, String> =
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     for change in changes {
         let command = dockerfile::parse_change(change)?.command;
-        Changes { config: &mut *config, cmd_set: &mut cmd_set, escape: '\\', arguments: &BTreeMap::new() }
+        Changes { config: &mut *config, cmd_set: &mut cmd_set, escape: '\\', arguments: &arguments }
             .apply(&command)
             .map_err(|error| {
                 error.as_kind(ErrorKind::InvalidArgument).context(format!("change {change:?}"))

@@ -7,7 +7,7 @@ mod change;
 mod config;
 mod manifest;
 
-pub use change::{Changes, apply_changes, join, variable};
+pub use change::{Changes, apply_changes, apply_changes_with, join, variable};
 pub use config::{Healthcheck, History, ImageConfig, RunConfig};
 pub use manifest::{Descriptor, Document, Index, Manifest};
 

@@ -43,6 +43,7 @@ impl Store {
         let blobs = db.rows(
             "DELETE FROM blobs WHERE digest NOT IN (
                SELECT id FROM images UNION SELECT digest FROM manifests UNION SELECT digest FROM manifest_layers
+               UNION SELECT digest FROM container_layers
                UNION SELECT digest FROM indexes UNION SELECT digest FROM index_blobs
                UNION SELECT key FROM leases WHERE kind = 'blob')
              RETURNING digest, size, content IS NULL",
@@ -63,6 +64,7 @@ impl Store {
         let mut garbage = self.collect_snapshots(
             db,
             "DELETE FROM snapshots WHERE chain_id NOT IN (SELECT chain_id FROM image_layers)
+               AND chain_id NOT IN (SELECT chain_id FROM container_layers)
                AND chain_id NOT IN (SELECT key FROM leases WHERE kind = 'snapshot') RETURNING folder, size",
         )?;
         garbage.bytes += blobs.iter().map(|(_, size, _)| size).sum::<u64>();
@@ -71,12 +73,12 @@ impl Store {
         Ok(garbage)
     }
 
-    /// Takes away all snapshots that no operation uses.
+    /// Takes away all snapshots that no operation uses and no container stands on.
     pub(super) fn collect_unused_snapshots(&self, db: &Connection) -> Result<Garbage> {
         self.collect_snapshots(
             db,
             "DELETE FROM snapshots WHERE chain_id NOT IN (SELECT key FROM leases WHERE kind = 'snapshot')
-             RETURNING folder, size",
+               AND chain_id NOT IN (SELECT chain_id FROM container_layers) RETURNING folder, size",
         )
     }
 

@@ -1,6 +1,6 @@
 //! Containers of running operations: a row that protects their image, and a folder for their upper directory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rusqlite::params;
 
@@ -53,9 +53,7 @@ impl Drop for ContainerFolder<'_> {
 impl Store {
     /// A new running container of an image.
     pub fn create_container(&self, image: Digest) -> Result<ContainerFolder<'_>> {
-        let mut random = [0u8; 32];
-        fs::random(&mut random)?;
-        let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = container_id()?;
         self.db.write_relaxed(|db| {
             self.record(db, image)?.ok_or_else(|| no_such_image(&image.to_string()))?;
             db.run(
@@ -63,7 +61,7 @@ impl Store {
                 params![id, image, self.presence.name, now()],
             )
         })?;
-        let path = self.container_path(&id);
+        let path = self.container_folder(&id);
         let folder = ContainerFolder { store: self, id, path };
         for path in [&folder.path, &folder.upper(), &folder.work()] {
             fs::create_dir(path)?;
@@ -71,8 +69,11 @@ impl Store {
         fs::set_mode(&folder.upper(), 0o755)?;
         Ok(folder)
     }
+}
 
-    fn container_path(&self, id: &str) -> PathBuf {
-        Path::new(&self.root).join("containers").join(id)
-    }
+/// A new ID: 64 hex digits, as good as unique.
+pub(super) fn container_id() -> Result<String> {
+    let mut random = [0u8; 32];
+    fs::random(&mut random)?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }

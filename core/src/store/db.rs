@@ -14,9 +14,13 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Version of the schema that this code writes. Each step of `MIGRATIONS` leads to the next.
-pub const SCHEMA_VERSION: u32 = 3;
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
-    [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+pub const SCHEMA_VERSION: u32 = 4;
+const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 /// How long a write waits for those of other processes.
 const BUSY: Duration = Duration::from_secs(120);
 

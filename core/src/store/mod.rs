@@ -8,6 +8,8 @@ mod cache;
 mod caches;
 mod collect;
 mod compress;
+mod container_objects;
+mod container_state;
 mod containers;
 mod db;
 mod images;
@@ -30,12 +32,15 @@ mod verify;
 pub use blobs::{BlobWriter, PendingBlob, check_blob};
 pub use cache::StepInputs;
 pub use caches::{CacheMount, CacheSharing};
+pub use container_objects::{ContainerRow, NewContainer, no_such_container};
 pub use containers::ContainerFolder;
 pub use db::Sql;
-pub use images::{ImageRecord, NewImage, NewLayer, StoredLayer};
+pub use images::{ImageRecord, NewImage, NewLayer, StoredLayer, no_such_image};
 pub use indexes::{IndexContents, NewIndex, StoredIndex};
+pub use list::{check_filters, has_labels};
 pub use partial::{Claim, PartialBlob};
 pub use presence::Lease;
+pub use remove::until_time;
 pub use report::{
     CachePruneOptions, CacheRecord, DiskUsage, HistoryEntry, ImageSummary, Info, ListOptions, Problem,
     PruneOptions, PruneReport, RemoveOptions, RemoveReport, Usage, VerifyOptions, VerifyReport,

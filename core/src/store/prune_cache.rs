@@ -60,7 +60,7 @@ impl Store {
         self.forget_dead_engines()?;
         let all = self.cache_records()?;
         let mut left: u64 = all.iter().map(|found| found.record.size).sum();
-        let mut report = PruneReport { untagged: Vec::new(), deleted: Vec::new(), reclaimed: 0 };
+        let mut report = PruneReport::default();
         for found in all {
             task.check()?;
             let Found { record, used, what } = found;

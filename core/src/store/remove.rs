@@ -113,11 +113,18 @@ impl Store {
 
     /// Containers of an image, running ones first: their IDs and whether they run.
     fn containers_of(&self, db: &Connection, id: Digest) -> Result<Vec<(String, bool)>> {
-        db.rows(
-            "SELECT id, running FROM containers WHERE image = ? ORDER BY running DESC, created",
+        let rows = db.rows(
+            "SELECT id, running FROM containers WHERE image = ? ORDER BY created, id",
             [id],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)),
+        )?;
+        let mut containers = Vec::new();
+        for (container, of_operation) in rows {
+            let runs = of_operation || self.container_runs(&container)?;
+            containers.push((container, runs));
+        }
+        containers.sort_by_key(|(_, runs)| !runs);
+        Ok(containers)
     }
 
     fn check_conflicts(&self, db: &Connection, id: Digest, checks: Checks) -> Result<()> {
@@ -196,7 +203,9 @@ impl Store {
         db.run("DELETE FROM images WHERE id = ?", [id])?;
         report.deleted.push(id.to_string());
         for chain_id in chain {
-            if db.number("SELECT count(*) FROM image_layers WHERE chain_id = ?", [chain_id])? == 0 {
+            let sql = "SELECT (SELECT count(*) FROM image_layers WHERE chain_id = ?1)
+                         + (SELECT count(*) FROM container_layers WHERE chain_id = ?1)";
+            if db.number(sql, [chain_id])? == 0 {
                 report.deleted.push(chain_id.to_string());
             }
         }
@@ -268,7 +277,8 @@ impl Store {
         if !options.dry_run {
             reclaimed += self.sweep()?;
         }
-        Ok(PruneReport { untagged: report.untagged, deleted: report.deleted, reclaimed })
+        let (untagged, deleted) = (report.untagged, report.deleted);
+        Ok(PruneReport { untagged, deleted, containers: Vec::new(), reclaimed })
     }
 
     /// Images without a child that may go, newest first, so that parents come after their children.
@@ -315,7 +325,7 @@ impl Store {
 }
 
 /// The time of an `until` filter: RFC 3339, seconds since 1970, or an age in Go's form (`24h`, `1h30m`).
-pub(super) fn until_time(text: &str) -> Result<i64> {
+pub fn until_time(text: &str) -> Result<i64> {
     let age = || -> Option<i64> {
         let span: jiff::SignedDuration = text.parse().ok()?;
         Some(now() - span.as_secs())

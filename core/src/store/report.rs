@@ -102,6 +102,9 @@ pub struct PruneReport {
     pub untagged: Vec<String>,
     /// IDs of images and ChainIDs of layers that are gone.
     pub deleted: Vec<String>,
+    /// IDs of containers that are gone; left out when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<String>,
     /// Bytes that the disk got back.
     pub reclaimed: u64,
 }
@@ -200,7 +203,8 @@ pub struct VerifyOptions {
 /// One thing that is wrong with the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// `blob_missing`, `blob_corrupt`, `blob_unknown`, `image_broken`, `snapshot_missing`, `snapshot_unknown`, `database`.
+    /// `blob_missing`, `blob_corrupt`, `blob_unknown`, `image_broken`, `snapshot_missing`, `snapshot_unknown`, `container_missing`,
+    /// `database`.
     pub kind: String,
     /// The digest, ID or path.
     pub subject: String,

@@ -11,6 +11,7 @@ use super::Store;
 use super::db::Sql;
 use super::images::StoredLayer;
 use super::presence::Lease;
+use crate::config::Isolation;
 use crate::digest::{Digest, DigestReader};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
@@ -62,6 +63,23 @@ impl Store {
         let Some((folder, boot)) = row else { return Ok(None) };
         let path = self.snapshot_path(folder).join("fs");
         Ok((boot == boot_id()? && fs::stat(&path)?.is_some()).then_some(Snapshot { path }))
+    }
+
+    /// For each of these layers (lowest first) the directory that has what it put into the image, if all of it is unpacked: their snapshots,
+    /// or for a copied root the topmost one's, each time.
+    pub fn unpacked_all(&self, layers: &[StoredLayer], isolation: Isolation) -> Result<Option<Vec<PathBuf>>> {
+        self.db.read(|db| match isolation {
+            Isolation::Overlay => {
+                let found = layers.iter().map(|layer| self.snapshot(db, layer.chain_id, Form::Layer));
+                let found: Result<Option<Vec<Snapshot>>> = found.collect();
+                Ok(found?.map(|found| found.into_iter().map(|snapshot| snapshot.path).collect()))
+            }
+            Isolation::Chroot => {
+                let Some(top) = layers.last() else { return Ok(Some(Vec::new())) };
+                let root = self.snapshot(db, top.chain_id, Form::Root)?;
+                Ok(root.map(|root| vec![root.path; layers.len()]))
+            }
+        })
     }
 
     /// The snapshots of these layers (lowest first), unpacking those that are missing, leased; lowest first.

@@ -30,12 +30,32 @@ impl Store {
         })
     }
 
+    /// Containers, those of running operations too. What those that do not run have written can be freed.
+    fn containers_usage(&self) -> Result<Usage> {
+        let rows = self.db.read(|db| {
+            db.rows("SELECT id, running FROM containers", [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
+            })
+        })?;
+        let mut usage = Usage { count: rows.len() as u64, ..Usage::default() };
+        for (id, of_operation) in rows {
+            let size = fs::tree_size(&self.container_folder(&id))?;
+            usage.size += size;
+            if of_operation || self.container_runs(&id)? {
+                usage.active += 1;
+            } else {
+                usage.reclaimable += size;
+            }
+        }
+        Ok(usage)
+    }
+
     /// Disk use: blobs of images, upper directories of containers, snapshots, and what builds keep: the part of the
     /// blobs that only their steps have, and cache mounts.
     pub fn df(&self, task: &Task) -> Result<DiskUsage> {
         let all = PruneOptions { all: true, dry_run: true, ..PruneOptions::default() };
         let reclaimable = self.prune_images(&all, task)?.reclaimed;
-        let containers: u64 = fs::tree_size(&self.root.join("containers"))?;
+        let containers = self.containers_usage()?;
         let (mounts, used, mounted, in_use) = self.cache_mount_usage()?;
         let mut usage = self.db.read(|db| {
             let leased = "SELECT key FROM leases WHERE kind";
@@ -49,12 +69,7 @@ impl Store {
                     size: db.number("SELECT coalesce(sum(size), 0) FROM blobs", [])?,
                     reclaimable,
                 },
-                containers: Usage {
-                    count: db.number("SELECT count(*) FROM containers", [])?,
-                    active: db.number("SELECT count(*) FROM containers WHERE running", [])?,
-                    size: containers,
-                    reclaimable: 0,
-                },
+                containers,
                 snapshots: Usage {
                     count: db.number("SELECT count(*) FROM snapshots", [])?,
                     active: db.number(

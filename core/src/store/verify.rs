@@ -57,6 +57,7 @@ impl Store {
         report.blobs = blobs.len() as u64;
         self.verify_images(&broken, options, task, &mut report)?;
         self.verify_snapshots(options, &mut report)?;
+        self.verify_containers(options, &mut report)?;
         if options.repair {
             let garbage = self.db.write(|db| {
                 for digest in &broken {
@@ -208,6 +209,28 @@ impl Store {
         let wanted = config.rootfs.diff_ids.len() as u64;
         Ok((layers != wanted || known != wanted)
             .then(|| format!("it has {wanted} layers, but {layers} rows and {known} tables of contents")))
+    }
+
+    fn verify_containers(&self, options: &VerifyOptions, report: &mut VerifyReport) -> Result<()> {
+        for container in self.container_rows()? {
+            if fs::stat(&self.container_folder(&container.id).join("upper"))?.is_some() {
+                continue;
+            }
+            // Its row goes before its folder: it may have been removed meanwhile.
+            if !self.has_container(&container.id)? {
+                continue;
+            }
+            if options.repair {
+                self.forget_container(&container.id, false)?;
+            }
+            report.problems.push(Problem {
+                kind: "container_missing".into(),
+                subject: container.id,
+                message: "its folder is not there".into(),
+                repaired: options.repair,
+            });
+        }
+        Ok(())
     }
 
     fn verify_snapshots(&self, options: &VerifyOptions, report: &mut VerifyReport) -> Result<()> {

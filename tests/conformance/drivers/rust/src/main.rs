@@ -3,6 +3,7 @@
 //! See tests/conformance/README.md for the protocol. Knows no rule of the library.
 #![allow(clippy::disallowed_methods)] // opens the files that stand for a caller's streams
 
+mod containers;
 mod operations;
 mod streams;
 mod watch;

@@ -6,6 +6,7 @@ use layerkit::{BuildInputs, Engine, ImageSummary, Result as LibraryResult, Sourc
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use crate::containers;
 use crate::streams::Place;
 use crate::{Answer, Failure};
 
@@ -26,6 +27,32 @@ pub const NAMES: &[&str] = &[
     "build_cache_prune",
     "build_cache_export",
     "build_cache_import",
+    "containers_create",
+    "containers_run",
+    "containers_list",
+    "containers_get",
+    "containers_prune",
+    "container_start",
+    "container_attach",
+    "container_wait",
+    "container_stop",
+    "container_restart",
+    "container_kill",
+    "container_pause",
+    "container_unpause",
+    "container_resize",
+    "container_logs",
+    "container_exec",
+    "container_top",
+    "container_rename",
+    "container_remove",
+    "container_inspect",
+    "container_commit",
+    "container_diff",
+    "container_export",
+    "container_stat",
+    "container_get_archive",
+    "container_put_archive",
     "images_pull",
     "images_push",
     "images_search",
@@ -52,10 +79,12 @@ pub const NAMES: &[&str] = &[
 ];
 
 /// Arguments on their way into a call: positional ones are taken out, what remains is the option struct.
-struct Args(Map<String, Value>);
+#[derive(Default)]
+pub struct Args(Map<String, Value>);
 
 impl Args {
-    fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Failure> {
+    /// One that has to be there.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Failure> {
         let value =
             self.0.remove(name).ok_or_else(|| Failure::Driver(format!("argument {name:?} is missing")))?;
         Ok(serde_json::from_value(value)?)
@@ -70,16 +99,17 @@ impl Args {
     }
 
     /// One that may be left out.
-    fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Failure> {
+    pub fn take_optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Failure> {
         Ok(self.0.remove(name).map(serde_json::from_value).transpose()?)
     }
 
-    fn options<T: DeserializeOwned>(self) -> Result<T, Failure> {
+    /// What is left, as the option struct.
+    pub fn options<T: DeserializeOwned>(self) -> Result<T, Failure> {
         Ok(serde_json::from_value(Value::Object(self.0))?)
     }
 
     /// For operations without options: nothing may be left.
-    fn none_left(self) -> Result<(), Failure> {
+    pub fn none_left(self) -> Result<(), Failure> {
         match self.0.keys().next() {
             None => Ok(()),
             Some(key) => Err(Failure::Driver(format!("unknown argument {key:?}"))),
@@ -239,6 +269,7 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
         }
         "system_verify" => Ok(json!(engine.system_verify(&args.options()?, task)?)),
         "system_prune" => Ok(json!(engine.system_prune(&args.options()?, task)?)),
+        _ if op.starts_with("container") => containers::call(engine, op, args, task),
         _ => Err(Failure::Driver(format!("unknown operation {op:?}"))),
     }
 }

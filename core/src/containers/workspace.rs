@@ -1,19 +1,21 @@
-//! Where the command of a step works: the image's layers in an overlay, or a copy of its whole root.
+//! Where a command works: the image's layers in an overlay, or a copy of its whole root. Of the steps of builds and of containers alike.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use super::Build;
-use super::stage::Stage;
 use crate::config::Isolation;
 use crate::container;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs;
-use crate::layer::{self, Lower, Stamps, Toc};
-use crate::store::{ContainerFolder, Form, Lease, Store};
+use crate::layer::{self, Lower, Stamps, Toc, Tree};
+use crate::store::{Form, Lease, Store, StoredLayer};
+use crate::task::Task;
+
+/// What a container has as PATH where its image says nothing (Docker's default).
+pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How steps are run here.
 #[derive(Clone, Debug)]
@@ -63,73 +65,87 @@ fn find_mode(store: &Store) -> Result<RunMode> {
     }
 }
 
+/// For each of these layers, the lowest first, a directory that has what it put into the image, under the same path: its own, or
+/// where there is no overlay the whole root, for every one of them.
+pub fn unpacked(
+    store: &Store,
+    layers: &[StoredLayer],
+    lease: &Lease<'_>,
+    task: &Task,
+) -> Result<Vec<PathBuf>> {
+    if !matches!(run_mode(store), Ok(RunMode { isolation: Isolation::Overlay, .. })) {
+        let root = store.unpack_root(layers, lease, task)?;
+        return Ok(root.map_or_else(Vec::new, |root| vec![root.path; layers.len()]));
+    }
+    Ok(store.unpack(layers, lease, task)?.into_iter().map(|snapshot| snapshot.path).collect())
+}
+
 /// Where a command works, in the folder of its container.
-pub struct Workspace {
+pub struct Workspace<'a> {
+    store: &'a Store,
+    task: &'a Task,
     /// How it is run.
     pub isolation: Isolation,
     /// The directories of the layers below, the topmost first; none for a copied root.
     pub lowers: Vec<PathBuf>,
-    /// For each layer of the stage, the lowest first, a directory that has what it put into the image.
+    /// For each layer below, the lowest first, a directory that has what it put into the image.
     pub unpacked: Vec<PathBuf>,
     /// What takes the changes: an upper directory, or the copied root.
     changes: PathBuf,
     stamps: Stamps,
 }
 
-impl Workspace {
-    /// Makes it, for a container of this stage.
+impl<'a> Workspace<'a> {
+    /// Makes it upon these layers, in an empty directory that is to take the changes.
     pub fn prepare(
-        build: &Build<'_>,
-        stage: &Stage,
-        folder: &ContainerFolder<'_>,
+        store: &'a Store,
+        layers: &[StoredLayer],
+        changes: PathBuf,
         lease: &Lease<'_>,
-    ) -> Result<Workspace> {
-        let isolation = run_mode(build.store)?.isolation;
-        let unpacked = stage.snapshots(build.store, lease, build.task)?;
-        let changes = folder.upper();
+        task: &'a Task,
+    ) -> Result<Self> {
+        let isolation = run_mode(store)?.isolation;
+        let unpacked = unpacked(store, layers, lease, task)?;
         let (mut lowers, mut stamps) = (Vec::new(), Stamps::default());
         match isolation {
             Isolation::Overlay => lowers.extend(unpacked.iter().rev().cloned()),
             Isolation::Chroot => {
                 if let Some(root) = unpacked.last() {
-                    stamps = layer::copy_root(root, &changes, build.task)?;
+                    stamps = layer::copy_root(root, &changes, task)?;
                 }
             }
         }
-        Ok(Workspace { isolation, lowers, unpacked, changes, stamps })
+        Ok(Workspace { store, task, isolation, lowers, unpacked, changes, stamps })
     }
 
-    /// Lays a small layer of the build's own upon it, before the command runs.
-    pub fn apply(&self, build: &Build<'_>, stage: &mut Stage, tar: impl Read) -> Result<()> {
-        let (limits, task) = (build.store.limits(), build.task);
+    /// Lays a small layer of our own upon the merged view of those below, before the command runs.
+    pub fn apply(&self, tree: &Tree, tar: impl Read) -> Result<()> {
+        let (limits, task) = (self.store.limits(), self.task);
         match self.isolation {
-            Isolation::Overlay => {
-                let tree = stage.tree(build.store)?;
-                layer::apply_overlay(&self.changes, &self.lowers, tree, tar, limits, task)
-            }
+            Isolation::Overlay => layer::apply_overlay(&self.changes, &self.lowers, tree, tar, limits, task),
             Isolation::Chroot => layer::apply_flat(&self.changes, tar, limits, task),
         }
     }
 
     /// Writes what was changed as a layer: the same one, whichever way the command was run.
-    pub fn diff(&self, build: &Build<'_>, stage: &mut Stage, out: impl Write) -> Result<Toc> {
-        let lower = Lower { tree: stage.tree(build.store)?, unpacked: &self.unpacked };
+    pub fn diff(&self, tree: &Tree, epoch: Option<i64>, out: impl Write) -> Result<Toc> {
+        let lower = Lower { tree, unpacked: &self.unpacked };
         match self.isolation {
-            Isolation::Overlay => layer::diff_overlay(&self.changes, lower, build.epoch, out, build.task),
+            Isolation::Overlay => layer::diff_overlay(&self.changes, lower, epoch, out, self.task),
             Isolation::Chroot => {
-                layer::diff_copied(&self.changes, lower, &self.stamps, build.epoch, out, build.task)
+                layer::diff_copied(&self.changes, lower, &self.stamps, epoch, out, self.task)
             }
         }
     }
 
     /// Makes what was written the snapshot of its layer.
-    pub fn keep(self, store: &Store, chain_id: Digest) -> Result<()> {
+    pub fn keep(self, chain_id: Digest) -> Result<()> {
         let form = match self.isolation {
             Isolation::Overlay => Form::Layer,
             Isolation::Chroot => Form::Root,
         };
-        let snapshot = store.temporary_directory()?;
+        let snapshot = self.store.temporary_directory()?;
         fs::rename(&self.changes, &snapshot.path().join("fs"))?;
-        store.add_snapshot(chain_id, form, snapshot).map(drop)
+        self.store.add_snapshot(chain_id, form, snapshot).map(drop)
     }
 }
