@@ -166,6 +166,7 @@ mod tests {
         let report = PruneReport {
             untagged: vec!["a:1".into()],
             deleted: vec!["sha256:1".into()],
+            containers: Vec::new(),
             reclaimed: 1_982_298,
         };
         assert_eq!(

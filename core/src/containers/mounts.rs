@@ -31,14 +31,6 @@ pub fn prepare(
 ) -> Result<Vec<Mount>> {
     let settings = &object.settings;
     let mut mounts = settings.binds.iter().map(|bind| parse_volume(bind)).collect::<Result<Vec<_>>>()?;
-    for mount in &mounts {
-        // As docker does: what is missing of the host is a directory.
-        if let MountSource::Volume(source) = &mount.source
-            && !source.exists()
-        {
-            make_source(source)?;
-        }
-    }
     if isolation == Isolation::Overlay {
         for (number, path) in settings.volumes().iter().enumerate() {
             mounts.push(volume(object, number, path, lowers, view, work)?);
@@ -50,20 +42,6 @@ pub fn prepare(
     // What lies in another mount comes after it.
     mounts.sort_by_key(|mount| mount.target.components().count());
     Ok(mounts)
-}
-
-fn make_source(path: &Path) -> Result<()> {
-    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
-    for path in missing.into_iter().rev() {
-        match fs::create_dir(path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            other => {
-                other?;
-                fs::set_mode(path, 0o755)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// A volume of the container's own: it shows what the image has at its path, and what is written goes into a directory apart from the

@@ -7,6 +7,7 @@ use super::settings::Settings;
 use crate::container::{self, Connection, State, Status};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fs;
 use crate::store::{ContainerRow, Store, no_such_container};
 
 /// A container.
@@ -48,7 +49,12 @@ impl<'a> Object<'a> {
 
     /// How it is.
     pub fn state(&self) -> Result<State> {
-        self.known(container::read_state(&self.folder))
+        let state = self.known(container::read_state(&self.folder))?;
+        // Nothing is written of one that never ran, nor of one that is gone.
+        if state.status == Status::Created && fs::stat(&self.folder)?.is_none() {
+            return Err(no_such_container(&self.id));
+        }
+        Ok(state)
     }
 
     /// Its lock, so that nobody starts it; `None` when it runs or is being started.

@@ -49,37 +49,31 @@ fn take_away(object: &Object<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Removes one that has ended, once its monitor is done. One that somebody else removes meanwhile is fine.
+/// Removes one that has ended, once its monitor is done. One that somebody else removes, or has started again, is left alone.
 pub fn after_end(object: &Object<'_>) -> Result<()> {
-    let gone = |error: Error| match error.kind() {
-        ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    };
-    let lock = match fs::open_existing_lock(&object.folder.join("lock")) {
-        Ok(lock) => lock,
-        Err(error) => return gone(error),
-    };
-    // The monitor has written its last, or was killed: it lets go at once.
-    fs::flock(&lock).context(|| format!("wait for the monitor of container {}", object.id))?;
-    if !object.store.has_container(&object.id)? {
-        return Ok(());
+    match remove_ended(object) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
     }
-    // Somebody was quicker and has started it again.
-    if matches!(object.state().or_else(|error| gone(error).map(|()| exited()))?.status, Status::Running) {
-        return Ok(());
-    }
-    take_away(object).or_else(gone)
 }
 
-fn exited() -> crate::container::State {
-    crate::container::State {
-        status: Status::Exited,
-        pid: None,
-        started: None,
-        finished: None,
-        code: None,
-        oom: false,
-        error: String::new(),
+fn remove_ended(object: &Object<'_>) -> Result<()> {
+    loop {
+        // Also sees to it that what a killed monitor has left is gone.
+        let status = object.state()?.status;
+        if matches!(status, Status::Running | Status::Paused) {
+            return Ok(());
+        }
+        if let Some(lock) = object.hold()? {
+            if object.store.has_container(&object.id)? {
+                take_away(object)?;
+            }
+            drop(lock);
+            return Ok(());
+        }
+        // The monitor has written its last, and lets go at once.
+        let lock = fs::open_existing_lock(&object.folder.join("lock"))?;
+        fs::flock(&lock).context(|| format!("wait for the monitor of container {}", object.id))?;
     }
 }
 

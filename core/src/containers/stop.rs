@@ -35,10 +35,11 @@ pub fn wait(store: &Store, container: &str, options: &WaitOptions, task: &Task) 
     let end = options.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
     let before = object.state()?;
     let watch = Watch::new(&object.folder)?;
-    let mut last = before.clone();
+    // What is known of the end of one that somebody else removes.
+    let mut last = report(&object, &before);
     loop {
         let state = match object.state() {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(report(&object, &last)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(last),
             other => other?,
         };
         let ended = state.status == Status::Exited && state.finished != before.finished;
@@ -47,28 +48,26 @@ pub fn wait(store: &Store, container: &str, options: &WaitOptions, task: &Task) 
             WaitCondition::NextExit => ended,
             WaitCondition::Removed => false,
         };
-        if over {
-            return Ok(report(&object, &state));
-        }
         if object.settings.auto_remove && state.status == Status::Exited {
             // Nobody else may be there to do it.
             remove::after_end(&object)?;
+            return Ok(report(&object, &state));
+        }
+        if over {
             return Ok(report(&object, &state));
         }
         if runs(&state)
             && let Some(connection) = crate::container::connect(&object.folder)?
         {
             // Its end comes by the connection also where the monitor is killed, which writes nothing then.
-            match end {
-                None => drop(connection.wait(task)?),
-                Some(end) => {
-                    until(end, task, |task| connection.wait(task))?.map(drop).ok_or_else(too_long)?
-                }
-            }
+            let status = match end {
+                None => connection.wait(task)?,
+                Some(end) => until(end, task, |task| connection.wait(task))?.ok_or_else(too_long)?,
+            };
+            last.exit_code = status.map(|status| status.code);
         } else if watch.next(task, end)?.gone {
-            return Ok(report(&object, &state));
+            return Ok(last);
         }
-        last = state;
     }
 }
 
