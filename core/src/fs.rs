@@ -88,6 +88,15 @@ pub fn hard_link(from: &Path, to: &Path) -> Result<()> {
     std::fs::hard_link(from, to).context(|| format!("link {} to {}", from.display(), to.display()))
 }
 
+/// Writes to a file that has to be there, such as the kernel's, in place.
+pub fn write_existing(path: &Path, text: &str) -> Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .context(named("write", path))
+}
+
 /// Removes a file; one that is not there is fine.
 pub fn remove_file(path: &Path) -> Result<()> {
     ignore_missing(std::fs::remove_file(path)).context(named("remove", path))

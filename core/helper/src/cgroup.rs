@@ -18,12 +18,13 @@ const PATIENCE: u32 = 1000;
 pub struct Cgroup(Vec<PathBuf>);
 
 /// One hierarchy that has a controller.
-struct Hierarchy {
+pub struct Hierarchy {
     /// Where it is mounted.
     mount: PathBuf,
     /// The group of this process in it.
-    own: PathBuf,
-    unified: bool,
+    pub own: PathBuf,
+    /// Whether it is the common one.
+    pub unified: bool,
 }
 
 impl Cgroup {
@@ -94,24 +95,49 @@ impl Cgroup {
     }
 }
 
+impl Cgroup {
+    /// The directories of it.
+    pub fn directories(&self) -> Vec<String> {
+        self.0.iter().map(|directory| directory.display().to_string()).collect()
+    }
+
+    /// The directory of it that can be frozen, if there is one.
+    pub fn freezable(&self) -> Option<&Path> {
+        self.0.iter().find(|directory| directory.join("cgroup.freeze").exists()).map(PathBuf::as_path)
+    }
+
+    /// Whether the kernel has killed a process of it because its memory was used up.
+    pub fn ran_out_of_memory(&self) -> bool {
+        let files = ["memory.events", "memory.oom_control"];
+        let texts = self.0.iter().flat_map(|directory| files.map(|file| fs::read_to_string(directory.join(file))));
+        texts.flatten().any(|text| {
+            let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+            count.is_some_and(|count| count.trim() != "0")
+        })
+    }
+}
+
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        for directory in &self.0 {
-            for _ in 0..PATIENCE {
-                match fs::remove_dir(directory) {
-                    Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                        std::thread::sleep(Duration::from_millis(1));
-                    }
-                    _ => break,
-                }
+        self.0.iter().for_each(|directory| remove(directory));
+    }
+}
+
+/// Removes a group whose processes have ended.
+pub fn remove(directory: &Path) {
+    for _ in 0..PATIENCE {
+        match fs::remove_dir(directory) {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                std::thread::sleep(Duration::from_millis(1));
             }
+            _ => break,
         }
     }
 }
 
 impl Hierarchy {
     /// The hierarchy that has a controller; none where it is not there to be used.
-    fn of(controller: &str) -> io::Result<Option<Hierarchy>> {
+    pub fn of(controller: &str) -> io::Result<Option<Hierarchy>> {
         let groups = fs::read_to_string("/proc/self/cgroup")?;
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
         // hierarchy-ID:controller-list:path (cgroups(7))
@@ -183,7 +209,8 @@ fn enable(group: &Path, controller: &str) -> bool {
     has() || (write(&group.join("cgroup.subtree_control"), &format!("+{controller}")).is_ok() && has())
 }
 
-fn write(file: &Path, text: &str) -> io::Result<()> {
+/// Writes to a file of a group.
+pub fn write(file: &Path, text: &str) -> io::Result<()> {
     // Not created: a file that the kernel does not offer has to fail.
     fs::OpenOptions::new()
         .write(true)

@@ -23,6 +23,11 @@ pub fn enter(start: &Start) -> Result<()> {
             .step(|| "make a network namespace (in a copied root there is the host's network only)")?;
         network::start_loopback()?;
     }
+    enter_root(start)
+}
+
+/// The same without a network of its own.
+pub fn enter_root(start: &Start) -> Result<()> {
     let name = String::from_utf8_lossy(&start.upper);
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, start.upper.as_slice(), flags, Mode::empty())
@@ -38,21 +43,8 @@ pub struct Reaper(OwnedFd);
 impl Reaper {
     /// To be called before the first child is there, which has to let the signal through again.
     pub fn new() -> Result<Reaper> {
-        // SAFETY: the call takes no pointer.
-        if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } != 0 {
-            return Err(io::Error::last_os_error()).step(|| "become the parent of orphans");
-        }
-        // SAFETY: the mask of this process's only thread is plain data, and the new descriptor is owned by nobody else.
-        unsafe {
-            let mut child: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&mut child);
-            libc::sigaddset(&mut child, libc::SIGCHLD);
-            libc::sigprocmask(libc::SIG_BLOCK, &child, std::ptr::null_mut());
-            match libc::signalfd(-1, &child, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
-                -1 => Err(io::Error::last_os_error()).step(|| "wait for children"),
-                descriptor => Ok(Reaper(OwnedFd::from_raw_fd(descriptor))),
-            }
-        }
+        adopt_orphans()?;
+        ended_children().map(Reaper)
     }
 
     /// Readable when a child has ended.
@@ -78,8 +70,34 @@ impl Reaper {
         }
     }
 
-    /// Ends everything that comes from this process. Stops it first, so that nothing starts anything any more.
-    pub fn end_all(&self) {
+}
+
+/// Becomes the parent of all that comes from this process and loses its own.
+pub fn adopt_orphans() -> Result<()> {
+    // SAFETY: the call takes no pointer.
+    if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } != 0 {
+        return Err(io::Error::last_os_error()).step(|| "become the parent of orphans");
+    }
+    Ok(())
+}
+
+/// A descriptor that is readable when a child has ended. The children have to let the signal through again.
+pub fn ended_children() -> Result<OwnedFd> {
+    // SAFETY: the mask of this process's only thread is plain data, and the new descriptor is owned by nobody else.
+    unsafe {
+        let mut child: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut child);
+        libc::sigaddset(&mut child, libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_BLOCK, &child, std::ptr::null_mut());
+        match libc::signalfd(-1, &child, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()).step(|| "wait for children"),
+            descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
+        }
+    }
+}
+
+/// Ends everything that comes from this process. Stops it first, so that nothing starts anything any more.
+pub fn end_all() {
         let mut stopped: HashMap<i32, u64> = HashMap::new();
         loop {
             let mut fresh = descendants();
@@ -99,7 +117,6 @@ impl Reaper {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-}
 
 /// Reaps a child that has ended, or any (-1). `false` when there is none; errno is ECHILD when there is no child at all.
 fn reap(pid: i32) -> bool {
@@ -110,8 +127,11 @@ fn reap(pid: i32) -> bool {
     }
 }
 
+/// The exit code of what SIGKILL ended.
+pub const KILLED: i32 = 128 + libc::SIGKILL;
+
 /// The processes below this one, with their start times: an ID may come to be another's.
-fn descendants() -> HashMap<i32, u64> {
+pub fn descendants() -> HashMap<i32, u64> {
     let mut parents: HashMap<i32, (i32, u64)> = HashMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
@@ -143,7 +163,7 @@ fn parent_and_start(pid: i32) -> Option<(i32, u64)> {
 }
 
 /// Sends a signal to a process, if it still is the one that started then.
-fn signal(pid: i32, started: u64, signal: Signal) {
+pub fn signal(pid: i32, started: u64, signal: Signal) {
     let Some(id) = Pid::from_raw(pid) else { return };
     let Ok(process) = pidfd_open(id, PidfdFlags::empty()) else { return };
     if parent_and_start(pid).is_some_and(|(_, now)| now == started) {

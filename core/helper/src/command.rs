@@ -8,8 +8,23 @@ const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Executes the command. Returns only when that failed: the exit code, after a line on the standard error.
-pub fn execute(start: &Start) -> i32 {
+/// Why a command was not executed.
+pub struct Refusal {
+    /// The exit code that says it, as a shell's.
+    pub code: i32,
+    /// The line that says it, without its end.
+    pub line: String,
+}
+
+impl Refusal {
+    /// Writes the line where the command's own errors would be.
+    pub fn print(&self) {
+        let _ = rustix::io::write(rustix::stdio::stderr(), format!("{}\n", self.line).as_bytes());
+    }
+}
+
+/// Executes the command. Returns only when that failed.
+pub fn execute(start: &Start) -> Refusal {
     let name = String::from_utf8_lossy(&start.args[0]).into_owned();
     let (Some(args), Some(env)) = (strings(&start.args), strings(&start.env)) else {
         return fail(&format!("exec: {name:?}: a NUL byte in an argument or variable"), NOT_EXECUTABLE);
@@ -72,8 +87,6 @@ fn describe(errno: i32) -> String {
     }
 }
 
-/// Writes a line where the command's own errors would be.
-fn fail(line: &str, code: i32) -> i32 {
-    let _ = rustix::io::write(rustix::stdio::stderr(), format!("{line}\n").as_bytes());
-    code
+fn fail(line: &str, code: i32) -> Refusal {
+    Refusal { code, line: line.to_owned() }
 }

@@ -5,7 +5,7 @@
 //!
 //! Pure, so that the library's tests can include it and try every call.
 
-use super::syscalls::{ALLOWED, NO};
+use super::syscalls::{ALLOWED, NO, WITH};
 
 const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;
@@ -14,6 +14,7 @@ const NEWEST: u32 = 466;
 /// The flags of clone(2) that make namespaces.
 const CLONE_NAMESPACES: u32 = 0x7e02_0000;
 const AF_VSOCK: u32 = 40;
+const CAP_SYS_ADMIN: u32 = 21;
 /// The personalities that change nothing a container could abuse: Linux, 32-bit Linux, both with 64-bit uname, and asking.
 const PERSONALITIES: [u32; 5] = [0, 0x0008, 0x0002_0000, 0x0002_0008, 0xffff_ffff];
 
@@ -93,14 +94,17 @@ fn only(number: u32, body: Vec<Instruction>) -> Vec<Instruction> {
 }
 
 /// The allowed numbers of an architecture as ranges, both ends included, in order.
-fn ranges(arch: &Arch) -> Vec<(u32, u32)> {
-    let mut numbers: Vec<u32> = ALLOWED.iter().map(|(_, numbers)| numbers[arch.column]).collect();
+fn ranges(arch: &Arch, capabilities: u64) -> Vec<(u32, u32)> {
+    let granted =
+        WITH.iter().filter(|(number, _)| has(capabilities, *number)).flat_map(|(_, calls)| calls.iter());
+    let mut numbers: Vec<u32> =
+        ALLOWED.iter().chain(granted).map(|(_, numbers)| numbers[arch.column]).collect();
     numbers.retain(|number| *number != NO);
     numbers.sort_unstable();
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for number in numbers {
         match ranges.last_mut() {
-            Some((_, end)) if number <= *end + 1 => *end = number,
+            Some((_, end)) if number <= *end + 1 => *end = number.max(*end),
             _ => ranges.push((number, number)),
         }
     }
@@ -112,10 +116,35 @@ fn allow_range((first, last): (u32, u32), below: u32) -> [Instruction; 4] {
     [jump(IF_GREATER, last, 3, 0), jump(IF_AT_LEAST, first, 0, 1), op(RETURN, ALLOW), op(RETURN, fail(below))]
 }
 
+fn has(capabilities: u64, number: u32) -> bool {
+    capabilities & (1 << number) != 0
+}
+
 /// The program for one architecture.
-fn block(arch: &Arch) -> Vec<Instruction> {
+fn block(arch: &Arch, capabilities: u64) -> Vec<Instruction> {
     let mut out = vec![op(LOAD, NUMBER)];
-    out.extend(only(
+    if has(capabilities, CAP_SYS_ADMIN) {
+        // Who may make namespaces may make them in any way.
+        [arch.clone, arch.clone3]
+            .into_iter()
+            .for_each(|call| out.extend(only(call, vec![op(RETURN, ALLOW)])));
+    } else {
+        out.extend(confined_clone(arch));
+    }
+    out.extend(by_argument(arch));
+    // 32-bit arm has calls of its own far above the others.
+    let (known, private): (Vec<_>, Vec<_>) =
+        ranges(arch, capabilities).into_iter().partition(|(first, _)| *first <= NEWEST);
+    known.into_iter().for_each(|range| out.extend(allow_range(range, EPERM)));
+    out.extend([jump(IF_GREATER, NEWEST, 1, 0), op(RETURN, fail(EPERM))]);
+    private.into_iter().for_each(|range| out.extend(allow_range(range, ENOSYS)));
+    out.push(op(RETURN, fail(ENOSYS)));
+    out
+}
+
+/// Processes and threads, but no namespaces.
+fn confined_clone(arch: &Arch) -> Vec<Instruction> {
+    let mut out = only(
         arch.clone,
         vec![
             op(LOAD, ARGUMENT_0),
@@ -124,15 +153,20 @@ fn block(arch: &Arch) -> Vec<Instruction> {
             op(RETURN, fail(EPERM)),
             op(RETURN, ALLOW),
         ],
-    ));
+    );
     // Its flags are in memory, where a filter cannot look: C libraries fall back to clone.
     out.extend(only(arch.clone3, vec![op(RETURN, fail(ENOSYS))]));
+    out
+}
+
+/// Calls that some arguments are allowed of.
+fn by_argument(arch: &Arch) -> Vec<Instruction> {
     let mut personality = vec![op(LOAD, ARGUMENT_0)];
     for allowed in PERSONALITIES {
         personality.extend([jump(IF_EQUAL, allowed, 0, 1), op(RETURN, ALLOW)]);
     }
     personality.push(op(RETURN, fail(EPERM)));
-    out.extend(only(arch.personality, personality));
+    let mut out = only(arch.personality, personality);
     out.extend(only(
         arch.socket,
         vec![
@@ -142,21 +176,14 @@ fn block(arch: &Arch) -> Vec<Instruction> {
             op(RETURN, ALLOW),
         ],
     ));
-    // 32-bit arm has calls of its own far above the others.
-    let (known, private): (Vec<_>, Vec<_>) =
-        ranges(arch).into_iter().partition(|(first, _)| *first <= NEWEST);
-    known.into_iter().for_each(|range| out.extend(allow_range(range, EPERM)));
-    out.extend([jump(IF_GREATER, NEWEST, 1, 0), op(RETURN, fail(EPERM))]);
-    private.into_iter().for_each(|range| out.extend(allow_range(range, ENOSYS)));
-    out.push(op(RETURN, fail(ENOSYS)));
     out
 }
 
-/// The whole program.
-pub fn program() -> Vec<Instruction> {
+/// The whole program, for what has these capabilities (each the bit of its number): some calls are only good for who has one.
+pub fn program(capabilities: u64) -> Vec<Instruction> {
     let mut out = vec![op(LOAD, ARCHITECTURE)];
     for arch in &ARCHES {
-        let block = block(arch);
+        let block = block(arch, capabilities);
         // A conditional jump reaches 255 instructions, a plain one any number.
         out.extend([jump(IF_EQUAL, arch.audit, 1, 0), op(GOTO, block.len() as u32)]);
         out.extend(block);

@@ -1,4 +1,4 @@
-//! Who the command runs as: IDs, groups, and no capability but Docker's default ones, or all of them.
+//! Who the command runs as: IDs, groups, and no capability but those that the container has.
 
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -10,22 +10,6 @@ use rustix::thread::{
 use crate::message::Start;
 use crate::{Result, Step};
 
-/// The capabilities that Docker leaves to a container.
-const DEFAULT: CapabilitySet = CapabilitySet::CHOWN
-    .union(CapabilitySet::DAC_OVERRIDE)
-    .union(CapabilitySet::FSETID)
-    .union(CapabilitySet::FOWNER)
-    .union(CapabilitySet::MKNOD)
-    .union(CapabilitySet::NET_RAW)
-    .union(CapabilitySet::SETGID)
-    .union(CapabilitySet::SETUID)
-    .union(CapabilitySet::SETFCAP)
-    .union(CapabilitySet::SETPCAP)
-    .union(CapabilitySet::NET_BIND_SERVICE)
-    .union(CapabilitySet::SYS_CHROOT)
-    .union(CapabilitySet::KILL)
-    .union(CapabilitySet::AUDIT_WRITE);
-
 /// Gets a session keyring of its own, so that the caller's keys are not the container's. The filter denies all use of
 /// keyrings from then on; a kernel without them has nothing to leave.
 pub fn leave_session_keyring() {
@@ -36,7 +20,7 @@ pub fn leave_session_keyring() {
 
 /// Takes the IDs of the command's user and gives up every capability that is not its own.
 pub fn assume(start: &Start) -> Result<()> {
-    let allowed = if start.insecure { CapabilitySet::all() } else { DEFAULT };
+    let allowed = CapabilitySet::from_bits_retain(start.capabilities);
     drop_bounding_set(start, allowed)?;
     clear_ambient_capability_set().step(|| "clear the ambient capabilities")?;
     let groups: Vec<Gid> = start.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();

@@ -1,7 +1,8 @@
-//! The helper of layerkit: sets up a container, runs one command in it, and ends it with its caller.
+//! The helper of layerkit: sets up a container and runs a command in it. It ends that with its caller (`supervisor`), or stays beside it as
+//! the container's monitor (`monitor`).
 //!
 //! Started by the library with the control socket as descriptor 0 and the command's output as 1 and 2. This process
-//! supervises; its only child becomes the container's process 1. It has one thread, ever.
+//! supervises; its child becomes the container's process 1. It has one thread, ever.
 // Files of the kernel, in /proc and of control groups; those of the store are the library's.
 #![allow(clippy::disallowed_methods)]
 
@@ -10,14 +11,21 @@ mod chroot;
 mod command;
 mod container;
 mod filter;
+#[allow(dead_code)] // each of the two programs speaks one half
+mod frames;
 mod identity;
+mod init;
 #[allow(dead_code)] // each of the two programs speaks one half
 mod message;
+mod monitor;
 mod mounts;
 mod network;
 mod seccomp;
+#[allow(dead_code)] // the library reads it
+mod state;
 mod supervisor;
 mod syscalls;
+mod terminal;
 
 use std::io;
 

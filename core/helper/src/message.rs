@@ -1,4 +1,4 @@
-//! What the library and the helper say to each other over the control socket.
+//! What the library tells the helper over the control socket, and what it answers; `frames.rs` has what is said to a monitor.
 //!
 //! This file is part of both programs, which are always built together: there are no versions. A message is its length
 //! (32 bits, native order) and its body; in a body, numbers are 32 bits but for
@@ -8,7 +8,7 @@
 /// NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP, each the bit of its number.
 pub const DEFAULT_CAPABILITIES: u64 = 0xa804_25fb;
 
-/// What the library asks for: the only message that it sends. One byte after it means "kill".
+/// A container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Start {
     /// The process that asks, whose end is the container's end.
@@ -227,10 +227,89 @@ pub enum Report {
     },
 }
 
-impl Start {
+/// The first message of the library, and what comes after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Run a container as long as the caller lives and sends nothing more; a byte means "kill". The output is on descriptors 1 and 2.
+    Run(Start),
+    /// Run one beside the caller. Frames follow (`frames.rs`), and with the first bytes come two descriptors: the container's
+    /// folder and its locked `lock`.
+    Watch(Watch),
+}
+
+/// A container with a monitor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// The container.
+    pub start: Start,
+    /// Rows and columns of its terminal, if it has one.
+    pub tty: Option<(u32, u32)>,
+    /// Whether it has a standard input.
+    pub open_stdin: bool,
+    /// Whether that ends with the first one that sent to it.
+    pub stdin_once: bool,
+    /// Whether it goes on when the first connection closes.
+    pub detached: bool,
+    /// What the first connection takes part in: bits of input, output, errors.
+    pub attach: u32,
+    /// Bytes of a log file.
+    pub log_size: u64,
+    /// Log files.
+    pub log_files: u32,
+}
+
+impl Job {
     /// The whole message.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new();
+        match self {
+            Job::Run(start) => {
+                out.number(0);
+                start.write(&mut out);
+            }
+            Job::Watch(watch) => {
+                out.number(1);
+                watch.start.write(&mut out);
+                let (rows, cols) = watch.tty.unwrap_or_default();
+                [u32::from(watch.tty.is_some()), rows, cols]
+                    .into_iter()
+                    .for_each(|number| out.number(number));
+                for yes in [watch.open_stdin, watch.stdin_once, watch.detached] {
+                    out.number(u32::from(yes));
+                }
+                out.number(watch.attach);
+                out.size(watch.log_size);
+                out.number(watch.log_files);
+            }
+        }
+        out.finish()
+    }
+
+    /// Reads a body.
+    pub fn decode(body: &[u8]) -> Option<Job> {
+        let mut body = Reader(body);
+        match body.number()? {
+            0 => Some(Job::Run(Start::read(&mut body)?)),
+            1 => Some(Job::Watch(Watch {
+                start: Start::read(&mut body)?,
+                tty: {
+                    let (some, rows, cols) = (body.number()?, body.number()?, body.number()?);
+                    (some != 0).then_some((rows, cols))
+                },
+                open_stdin: body.number()? != 0,
+                stdin_once: body.number()? != 0,
+                detached: body.number()? != 0,
+                attach: body.number()?,
+                log_size: body.size()?,
+                log_files: body.number()?,
+            })),
+            _ => None,
+        }
+    }
+}
+
+impl Start {
+    fn write(&self, out: &mut Writer) {
         out.number(self.caller);
         out.bytes(&self.hostname);
         out.list(&self.lowers);
@@ -247,7 +326,7 @@ impl Start {
         out.bytes(&self.hosts);
         out.bytes(&self.resolv_conf);
         out.number(self.mounts.len() as u32);
-        self.mounts.iter().for_each(|mount| mount.encode(&mut out));
+        self.mounts.iter().for_each(|mount| mount.encode(out));
         out.number(u32::from(self.insecure));
         out.number(u32::from(self.devices));
         out.size(self.capabilities);
@@ -261,12 +340,9 @@ impl Start {
         }
         [self.shm_size, self.memory, self.pids].into_iter().for_each(|size| out.size(size));
         out.number(u32::from(self.chroot));
-        out.finish()
     }
 
-    /// Reads a body.
-    pub fn decode(body: &[u8]) -> Option<Start> {
-        let mut body = Reader(body);
+    fn read(body: &mut Reader<'_>) -> Option<Start> {
         Some(Start {
             caller: body.number()?,
             hostname: body.bytes()?,
@@ -287,7 +363,7 @@ impl Start {
             resolv_conf: body.bytes()?,
             mounts: {
                 let count = body.number()?;
-                (0..count).map(|_| Mount::decode(&mut body)).collect::<Option<_>>()?
+                (0..count).map(|_| Mount::decode(body)).collect::<Option<_>>()?
             },
             insecure: body.number()? != 0,
             devices: body.number()? != 0,
@@ -339,61 +415,63 @@ impl Report {
     }
 }
 
-struct Writer(Vec<u8>);
+/// Writes a message.
+pub struct Writer(Vec<u8>);
 
 impl Writer {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Writer(vec![0; 4])
     }
 
-    fn number(&mut self, number: u32) {
+    pub fn number(&mut self, number: u32) {
         self.0.extend_from_slice(&number.to_ne_bytes());
     }
 
-    fn size(&mut self, size: u64) {
+    pub fn size(&mut self, size: u64) {
         self.0.extend_from_slice(&size.to_ne_bytes());
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u32);
         self.0.extend_from_slice(bytes);
     }
 
-    fn list(&mut self, list: &[Vec<u8>]) {
+    pub fn list(&mut self, list: &[Vec<u8>]) {
         self.number(list.len() as u32);
         list.iter().for_each(|bytes| self.bytes(bytes));
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub fn finish(mut self) -> Vec<u8> {
         let length = (self.0.len() - 4) as u32;
         self.0[..4].copy_from_slice(&length.to_ne_bytes());
         self.0
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Reads a body.
+pub struct Reader<'a>(pub &'a [u8]);
 
 impl Reader<'_> {
-    fn number(&mut self) -> Option<u32> {
+    pub fn number(&mut self) -> Option<u32> {
         let (number, rest) = self.0.split_first_chunk::<4>()?;
         self.0 = rest;
         Some(u32::from_ne_bytes(*number))
     }
 
-    fn size(&mut self) -> Option<u64> {
+    pub fn size(&mut self) -> Option<u64> {
         let (size, rest) = self.0.split_first_chunk::<8>()?;
         self.0 = rest;
         Some(u64::from_ne_bytes(*size))
     }
 
-    fn bytes(&mut self) -> Option<Vec<u8>> {
+    pub fn bytes(&mut self) -> Option<Vec<u8>> {
         let length = self.number()? as usize;
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(bytes.to_vec())
     }
 
-    fn list(&mut self) -> Option<Vec<Vec<u8>>> {
+    pub fn list(&mut self) -> Option<Vec<Vec<u8>>> {
         let count = self.number()?;
         (0..count).map(|_| self.bytes()).collect()
     }

@@ -4,6 +4,7 @@
 //! opening). Mounts are made detached and attached by descriptor, so that no path of the image decides where they go.
 
 mod asked;
+mod devices;
 mod overlay;
 mod placeholders;
 
@@ -74,20 +75,35 @@ pub fn enter_root(start: &Start) -> Result<()> {
         .map(|name| clone_mount(staging.0.as_fd(), name).map(|file| (*name, file)))
         .collect::<Result<Vec<_>>>()?;
     let asked = asked::prepare(start, staging.0.as_fd())?;
+    let host_devices = if start.devices { devices::find() } else { Vec::new() };
     staging.unmount()?;
     pivot(root)?;
     mount_proc()?;
     mount_sys(start.insecure)?;
     mount_dev(&devices, start)?;
+    devices::make(&host_devices)?;
     for (name, file) in &files {
-        bind_file(&format!("/etc/{name}"), file)?;
+        bind_file(&format!("/etc/{name}"), file, start.read_only)?;
     }
     asked::attach(start, &asked)?;
-    if start.insecure {
-        return Ok(());
+    if !start.insecure {
+        MASKED.iter().try_for_each(|path| mask(path))?;
+        READ_ONLY.iter().try_for_each(|path| make_read_only(path))?;
     }
-    MASKED.iter().try_for_each(|path| mask(path))?;
-    READ_ONLY.iter().try_for_each(|path| make_read_only(path))
+    if start.read_only {
+        let nodev = if start.insecure { MountFlags::empty() } else { MountFlags::NODEV };
+        mount_remount("/", MountFlags::BIND | MountFlags::RDONLY | nodev, "")
+            .step(|| "make the root read-only")?;
+    }
+    Ok(())
+}
+
+/// Shows a terminal as /dev/console, too.
+pub fn bind_console(terminal: &str) -> Result<()> {
+    let dev = mount_point("/dev")?;
+    write_file(dev.as_fd(), "console", b"")?;
+    let terminal = clone_mount(CWD, terminal)?;
+    attach(&terminal, dev.as_fd(), "console").step(|| "attach /dev/console")
 }
 
 /// A small file system of this mount namespace alone, until the container's root is entered. It holds the layers of
@@ -217,10 +233,18 @@ fn mount_in_dev(dev: &OwnedFd, name: &str, mount: OwnedFd) -> Result<()> {
 }
 
 /// Puts a file over the image's. A link is covered itself, wherever it points: the name must give this file.
-fn bind_file(path: &str, file: &OwnedFd) -> Result<()> {
+fn bind_file(path: &str, file: &OwnedFd, read_only: bool) -> Result<()> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match open(path, flags, Mode::empty()) {
-        Ok(target) => attach_to(file, &target).step(|| format!("attach {path}")),
+        Ok(target) => {
+            attach_to(file, &target).step(|| format!("attach {path}"))?;
+            if read_only {
+                let flags =
+                    MountFlags::BIND | MountFlags::RDONLY | MountFlags::NODEV | MountFlags::NOSUID;
+                mount_remount(by_descriptor(file), flags, "").step(|| format!("make {path} read-only"))?;
+            }
+            Ok(())
+        }
         // The image has deleted it, or has no such directory.
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
         Err(error) => Err(error).step(|| format!("open {path}")),

@@ -1,25 +1,34 @@
-//! The process outside: waits for the command's end, the caller's word and the caller's end, whichever comes first.
+//! The process outside, of a container that ends with its caller: waits for the command's end, the caller's word and the caller's
+//! end, whichever comes first.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
-use rustix::net::SendFlags;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal};
 
 use crate::cgroup::Cgroup;
-use crate::chroot::Reaper;
-use crate::message::{Report, Start};
-use crate::{Failure, Result, Step, container};
+use crate::chroot::{self, Reaper};
+use crate::message::{Job, Report, Start};
+use crate::{Failure, Result, Step, container, monitor};
 
 /// Reads what to do, does it, and says how it ended.
 pub fn run() {
-    close_inherited();
+    close_all_but(&[]);
     prepare();
     let socket = rustix::stdio::stdin();
-    let Some(start) = receive(socket) else { return };
+    let Some((job, descriptors)) = receive(socket) else { return };
+    let start = match job {
+        Job::Run(start) => start,
+        Job::Watch(watch) => return monitor::begin(watch, descriptors),
+    };
     let code = match supervise(socket, &start) {
         Ok(code) => code,
         Err(failure) => {
@@ -30,19 +39,35 @@ pub fn run() {
     send(socket, &Report::Exited { code });
 }
 
-/// Closes what the caller's process forgot to mark close-on-exec: nothing of it may reach the container.
-fn close_inherited() {
-    // SAFETY: nothing in this process owns a descriptor above 2 yet.
-    let done = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
-    if done == 0 {
-        return;
+/// Closes every descriptor but the standard streams and these: what the caller's process forgot to mark close-on-exec, and what
+/// a command must not reach on its way into the container.
+pub fn close_all_but(keep: &[i32]) {
+    let mut keep: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
+    keep.sort_unstable();
+    let mut first = 3;
+    for fd in keep.iter().copied().chain([u32::MAX]) {
+        // SAFETY: what is closed is used by nobody any more.
+        if fd > first && unsafe { libc::syscall(libc::SYS_close_range, first, fd - 1, 0) } != 0 {
+            return close_one_by_one(&keep);
+        }
+        first = first.max(fd.saturating_add(1));
     }
-    // Before Linux 5.9.
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
-    let open: Vec<i32> = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
-    for fd in open.into_iter().filter(|fd| *fd > 2) {
+}
+
+/// Before Linux 5.9.
+fn close_one_by_one(keep: &[u32]) {
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
+        // A root without /proc: descriptors are small numbers.
+        for fd in (3..4096).filter(|fd| !keep.contains(fd)) {
+            // SAFETY: as above; what is not open fails with EBADF.
+            unsafe { libc::close(fd as i32) };
+        }
+        return;
+    };
+    let open: Vec<u32> = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2 && !keep.contains(fd)) {
         // SAFETY: as above; the descriptor of the directory itself is closed already and fails with EBADF.
-        unsafe { libc::close(fd) };
+        unsafe { libc::close(fd as i32) };
     }
 }
 
@@ -56,13 +81,44 @@ fn prepare() {
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
-/// The caller's message; none when it has gone.
-fn receive(socket: BorrowedFd<'_>) -> Option<Start> {
+/// The caller's message, and the descriptors that came with it; none when it has gone.
+fn receive(socket: BorrowedFd<'_>) -> Option<(Job, Vec<OwnedFd>)> {
     let mut length = [0; 4];
-    read_exact(socket, &mut length)?;
+    let (received, descriptors) = receive_descriptors(socket, &mut length).ok().filter(|(n, _)| *n > 0)?;
+    read_exact(socket, &mut length[received..])?;
     let mut body = vec![0; u32::from_ne_bytes(length) as usize];
     read_exact(socket, &mut body)?;
-    Start::decode(&body)
+    Some((Job::decode(&body)?, descriptors))
+}
+
+/// Receives bytes, and the descriptors that come with them.
+pub fn receive_descriptors(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut buffers = [io::IoSliceMut::new(buffer)];
+    let bytes = loop {
+        match recvmsg(socket, &mut buffers, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            other => break other?.bytes,
+        }
+    };
+    let rights = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(rights) => Some(rights),
+        _ => None,
+    });
+    Ok((bytes, rights.flatten().collect()))
+}
+
+/// Sends a byte, `T`, with a descriptor.
+pub fn send_descriptor(socket: BorrowedFd<'_>, descriptor: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let rights = [descriptor];
+    ancillary.push(SendAncillaryMessage::ScmRights(&rights));
+    sendmsg(socket, &[io::IoSlice::new(b"T")], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
 fn read_exact(socket: BorrowedFd<'_>, mut buffer: &mut [u8]) -> Option<()> {
@@ -126,14 +182,14 @@ fn supervise(socket: BorrowedFd<'_>, start: &Start) -> Result<i32> {
     let child =
         pidfd_open(pid, PidfdFlags::empty()).step(|| "open a descriptor of the container's process")?;
     let code = wait(socket, &caller, &child, reaper.as_ref().map(|reaper| (reaper, pid)));
-    if let Some(reaper) = reaper {
-        reaper.end_all();
+    if reaper.is_some() {
+        chroot::end_all();
     }
     code
 }
 
 /// A descriptor of the calling process. An error when that has gone already.
-fn caller(start: &Start) -> Result<OwnedFd> {
+pub fn caller(start: &Start) -> Result<OwnedFd> {
     let gone = || Failure::new("find the calling process");
     let pid = Pid::from_raw(start.caller as i32).ok_or_else(gone)?;
     let descriptor =
@@ -143,7 +199,7 @@ fn caller(start: &Start) -> Result<OwnedFd> {
 }
 
 /// Makes sure that an upper directory is in one mount only, for as long as the result lives.
-fn lock(upper: &[u8]) -> Result<Option<OwnedFd>> {
+pub fn lock(upper: &[u8]) -> Result<Option<OwnedFd>> {
     if upper.is_empty() {
         return Ok(None);
     }

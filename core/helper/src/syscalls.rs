@@ -7,6 +7,77 @@
 /// No such call on this architecture.
 pub const NO: u32 = u32::MAX;
 
+/// What is allowed to who has a capability, by its number: what Docker's profile adds for it.
+#[rustfmt::skip]
+pub const WITH: &[(u32, &[(&str, [u32; 4])])] = &[
+    // DAC_READ_SEARCH
+    (2, &[("open_by_handle_at", [304, 342, 265, 371])]),
+    // SYS_MODULE
+    (16, &[
+        ("delete_module", [176, 129, 106, 129]),
+        ("finit_module", [313, 350, 273, 379]),
+        ("init_module", [175, 128, 105, 128]),
+    ]),
+    // SYS_RAWIO
+    (17, &[("ioperm", [173, 101, NO, NO]), ("iopl", [172, 110, NO, NO])]),
+    // SYS_PTRACE
+    (19, &[
+        ("kcmp", [312, 349, 272, 378]),
+        ("pidfd_getfd", [438, 438, 438, 438]),
+        ("process_madvise", [440, 440, 440, 440]),
+    ]),
+    // SYS_PACCT
+    (20, &[("acct", [163, 51, 89, 51])]),
+    // SYS_ADMIN
+    (21, &[
+        ("bpf", [321, 357, 280, 386]),
+        ("fanotify_init", [300, 338, 262, 367]),
+        ("fsconfig", [431, 431, 431, 431]),
+        ("fsmount", [432, 432, 432, 432]),
+        ("fsopen", [430, 430, 430, 430]),
+        ("fspick", [433, 433, 433, 433]),
+        ("lookup_dcookie", [212, 253, 18, 249]),
+        ("mount", [165, 21, 40, 21]),
+        ("mount_setattr", [442, 442, 442, 442]),
+        ("move_mount", [429, 429, 429, 429]),
+        ("open_tree", [428, 428, 428, 428]),
+        ("perf_event_open", [298, 336, 241, 364]),
+        ("quotactl", [179, 131, 60, 131]),
+        ("quotactl_fd", [443, 443, 443, 443]),
+        ("setdomainname", [171, 121, 162, 121]),
+        ("sethostname", [170, 74, 161, 74]),
+        ("setns", [308, 346, 268, 375]),
+        ("syslog", [103, 103, 116, 103]),
+        ("umount", [NO, 22, NO, NO]),
+        ("umount2", [166, 52, 39, 52]),
+        ("unshare", [272, 310, 97, 337]),
+    ]),
+    // SYS_BOOT
+    (22, &[("reboot", [169, 88, 142, 88])]),
+    // SYS_NICE
+    (23, &[
+        ("get_mempolicy", [239, 275, 236, 320]),
+        ("mbind", [237, 274, 235, 319]),
+        ("set_mempolicy", [238, 276, 237, 321]),
+        ("set_mempolicy_home_node", [450, 450, 450, 450]),
+    ]),
+    // SYS_TIME
+    (25, &[
+        ("clock_settime", [227, 264, 112, 262]),
+        ("clock_settime64", [NO, 404, NO, 404]),
+        ("settimeofday", [164, 79, 170, 79]),
+        ("stime", [NO, 25, NO, NO]),
+    ]),
+    // SYS_TTY_CONFIG
+    (26, &[("vhangup", [153, 111, 58, 111])]),
+    // SYSLOG
+    (34, &[("syslog", [103, 103, 116, 103])]),
+    // PERFMON
+    (38, &[("perf_event_open", [298, 336, 241, 364])]),
+    // BPF
+    (39, &[("bpf", [321, 357, 280, 386])]),
+];
+
 /// Name, and numbers on x86-64, i386, arm64 and 32-bit arm.
 #[rustfmt::skip]
 pub const ALLOWED: &[(&str, [u32; 4])] = &[

@@ -43,21 +43,42 @@ pub fn can_have(mount: &Mount) -> bool {
     matches!(mount.source, MountSource::File { .. }) && mount.target.starts_with("/dev")
 }
 
+/// `unsupported` where something is asked for that needs mounts or namespaces.
+pub fn check(spec: &RunSpec) -> Result<()> {
+    let without = |what: String| {
+        Err(Error::new(ErrorKind::Unsupported, format!("{what} where commands run by chroot alone")))
+    };
+    if let Some(mount) = spec.mounts.iter().find(|mount| !can_have(mount)) {
+        return without(format!("nothing can be mounted at {}", mount.target.display()));
+    }
+    if spec.read_only {
+        return without("the root cannot be read-only".to_owned());
+    }
+    if spec.privileged {
+        return without("there are no privileges but this process's own".to_owned());
+    }
+    if spec.init {
+        return without("there is no process 1 of the container's own".to_owned());
+    }
+    Ok(())
+}
+
+/// The file, beside what is moved aside, that says what was moved: written before anything is, so that the root can be put in order after a
+/// kill at any moment, and more than once.
+const RECORD: &str = ".layerkit-furniture";
+
 /// A root that is ready for a run.
 pub struct Furniture {
     root: OwnedFd,
     /// Where what was moved aside is, under its name.
     aside: OwnedFd,
-    /// Whether the root had no `etc`.
-    made_etc: bool,
+    /// What the root had of its own, of what the run gets.
+    had: Vec<String>,
 }
 
 /// Makes a root ready. Fails with `unsupported` where devices cannot be made or do not open.
 pub fn furnish(spec: &RunSpec, message: &Start) -> Result<Furniture> {
-    let open = |path: &Path| {
-        openat(CWD, path, DIRECTORY, Mode::empty()).context(|| format!("open {}", path.display()))
-    };
-    let mut furniture = Furniture { root: open(&spec.upper)?, aside: open(&spec.work)?, made_etc: false };
+    let furniture = Furniture::record(open(&spec.upper)?, open(&spec.work)?)?;
     let times = times(&furniture.root)?;
     furniture.put_directories()?;
     furniture.put_programs(spec)?;
@@ -66,7 +87,42 @@ pub fn furnish(spec: &RunSpec, message: &Start) -> Result<Furniture> {
     Ok(furniture)
 }
 
+fn open(path: &Path) -> Result<OwnedFd> {
+    openat(CWD, path, DIRECTORY, Mode::empty()).context(|| format!("open {}", path.display()))
+}
+
+/// Puts a root in order that a run has left, if it was made ready and is not in order yet. Nothing runs any more.
+pub fn take_away(root: &Path, aside: &Path) -> Result<()> {
+    let aside = open(aside)?;
+    let Some(text) = fs::read_optional(&by_descriptor(aside.as_fd(), RECORD), 4096)? else { return Ok(()) };
+    let had = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+    Furniture { root: open(root)?, aside, had }.take_away()
+}
+
 impl Furniture {
+    /// Looks at what is there, and writes that down.
+    fn record(root: OwnedFd, aside: OwnedFd) -> Result<Furniture> {
+        let etc = files(b"", &Start::default()).map(|(name, _)| format!("etc/{name}"));
+        let mut had = Vec::new();
+        for name in DIRECTORIES.into_iter().chain(["etc"]).chain(etc.iter().map(String::as_str)) {
+            match rustix::fs::statat(&root, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) => had.push(name.to_owned()),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                Err(error) => return Err(Error::io(format!("stat /{name} of the root"), error)),
+            }
+        }
+        let what = || "write down what the root has".to_owned();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        let file = openat(&aside, RECORD, flags, Mode::RUSR | Mode::WUSR).context(what)?;
+        let text: String = had.iter().map(|name| format!("{name}\n")).collect();
+        std::io::Write::write_all(&mut std::fs::File::from(file), text.as_bytes()).context(what)?;
+        Ok(Furniture { root, aside, had })
+    }
+
+    fn had(&self, name: &str) -> bool {
+        self.had.iter().any(|had| had == name)
+    }
+
     fn put_directories(&self) -> Result<()> {
         for name in DIRECTORIES {
             self.move_aside(self.root.as_fd(), name)?;
@@ -114,7 +170,7 @@ impl Furniture {
         Ok(())
     }
 
-    fn put_files(&mut self, message: &Start) -> Result<()> {
+    fn put_files(&self, message: &Start) -> Result<()> {
         let hostname = [message.hostname.as_slice(), b"\n"].concat();
         let etc = match self.etc()? {
             Some(etc) => etc,
@@ -124,7 +180,6 @@ impl Furniture {
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
                     other => other?,
                 }
-                self.made_etc = true;
                 let Some(etc) = self.etc()? else { return Ok(()) };
                 etc
             }
@@ -145,23 +200,27 @@ impl Furniture {
     pub fn take_away(self) -> Result<()> {
         let root_times = times(&self.root)?;
         for name in DIRECTORIES {
-            self.put_back(self.root.as_fd(), name)?;
+            self.put_back(self.root.as_fd(), name, self.had(name))?;
         }
         // A command that has done away with the directory has done away with what was in it.
         if let Some(etc) = self.etc()? {
             let times = times(&etc)?;
             for (name, _) in files(b"", &Start::default()) {
-                self.put_back(etc.as_fd(), name)?;
+                self.put_back(etc.as_fd(), name, self.had(&format!("etc/{name}")))?;
             }
             futimens(&etc, &times).context(|| "set the times of /etc")?;
-            if self.made_etc {
+            if !self.had("etc") {
                 match unlinkat(&self.root, "etc", AtFlags::REMOVEDIR) {
                     Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST) => {}
                     Err(error) => return Err(Error::io("remove /etc", error)),
                 }
             }
         }
-        futimens(&self.root, &root_times).context(|| "set the times of the root")
+        futimens(&self.root, &root_times).context(|| "set the times of the root")?;
+        match unlinkat(&self.aside, RECORD, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(Error::io("remove what was written down of the root", error)),
+        }
     }
 
     /// The directory `etc` of the root, if it is one.
@@ -180,7 +239,13 @@ impl Furniture {
         }
     }
 
-    fn put_back(&self, to: BorrowedFd<'_>, name: &str) -> Result<()> {
+    fn put_back(&self, to: BorrowedFd<'_>, name: &str, had: bool) -> Result<()> {
+        if had
+            && matches!(rustix::fs::statat(&self.aside, name, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT))
+        {
+            // It was never moved, or is back already.
+            return Ok(());
+        }
         match unlinkat(to, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ISDIR | Errno::PERM) => fs::remove_tree(&by_descriptor(to, name))?,

@@ -4,6 +4,7 @@
 //! and used once, so that nothing a container writes there is ever executed again (CVE-2019-5736).
 
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -12,10 +13,12 @@ use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions};
 
-use super::message::{Report, Start};
+use super::message::{Job, Report};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 
 static PROGRAM: &[u8] = include_bytes!(env!("LAYERKIT_HELPER"));
@@ -37,18 +40,13 @@ pub struct Helper {
 
 impl Helper {
     /// Starts it with a message. `near` is a directory where programs may be executed if memory may not be.
-    pub fn start(message: &Start, near: &Path) -> Result<Helper> {
+    pub fn start(job: &Job, near: &Path) -> Result<Helper> {
         let (ours, theirs) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
                 .context(|| "create a control socket")?;
         let (stdout, stdout_end) = pipe()?;
         let (stderr, stderr_end) = pipe()?;
-        let child = spawn(&[&theirs, &stdout_end, &stderr_end], near)?;
-        // It lives until it has read the message, so the ID is still its own.
-        let process = Pid::from_raw(child.id() as i32)
-            .ok_or(Errno::SRCH)
-            .and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()))
-            .context(|| "open a descriptor of the container's helper")?;
+        let process = spawn(&[&theirs, &stdout_end, &stderr_end], near)?;
         drop((theirs, stdout_end, stderr_end));
         let helper = Helper {
             socket: Some(ours),
@@ -57,7 +55,7 @@ impl Helper {
             stderr: Some(stderr),
             received: Vec::new(),
         };
-        helper.send(&message.encode()).context(|| "send to the container's helper")?;
+        helper.send(&job.encode()).context(|| "send to the container's helper")?;
         Ok(helper)
     }
 
@@ -115,11 +113,54 @@ impl Helper {
 impl Drop for Helper {
     fn drop(&mut self) {
         self.socket = None;
-        // By descriptor: the caller's process may reap its children itself, and an ID may be another's by now.
-        while let Err(Errno::INTR) =
-            rustix::process::waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED)
-        {}
+        reap(&self.process);
     }
+}
+
+/// Waits for the end of a child.
+fn reap(process: &OwnedFd) {
+    // By descriptor: the caller's process may reap its children itself, and an ID may be another's by now.
+    while let Err(Errno::INTR) =
+        rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED)
+    {}
+}
+
+/// Starts a monitor with a message and these two descriptors, and returns a socket to it. Its process is no child of this one any more.
+pub fn start_monitor(job: &Job, descriptors: [BorrowedFd<'_>; 2], near: &Path) -> Result<OwnedFd> {
+    let (ours, theirs) =
+        rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+            .context(|| "create a control socket")?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .context(|| "open /dev/null")?;
+    let process = spawn(&[&theirs, &null, &null], near)?;
+    drop(theirs);
+    let sent = send_with(&ours, &job.encode(), &descriptors).context(|| "send to the container's helper");
+    // It forks and ends; where not all was sent, the socket is closed, and it ends, too.
+    let ours = sent.map(|()| ours);
+    reap(&process);
+    ours
+}
+
+/// Sends bytes, with descriptors at the first of them.
+fn send_with(socket: &OwnedFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> rustix::io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    let mut sent = loop {
+        let first = [io::IoSlice::new(bytes)];
+        match rustix::net::sendmsg(socket, &first, &mut ancillary, SendFlags::NOSIGNAL) {
+            Err(Errno::INTR) => {}
+            other => break other?,
+        }
+    };
+    while sent < bytes.len() {
+        match rustix::net::send(socket, &bytes[sent..], SendFlags::NOSIGNAL) {
+            Ok(n) => sent += n,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A pipe whose first end does not block (the command's end has to).
@@ -130,8 +171,17 @@ fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     Ok((reader, writer))
 }
 
-/// Starts the program with these as its standard streams.
-fn spawn(streams: &[&OwnedFd; 3], near: &Path) -> Result<std::process::Child> {
+/// Starts the program with these as its standard streams: a descriptor of its process.
+fn spawn(streams: &[&OwnedFd; 3], near: &Path) -> Result<OwnedFd> {
+    let child = spawn_child(streams, near)?;
+    // It lives until it has read the message, so the ID is still its own.
+    Pid::from_raw(child.id() as i32)
+        .ok_or(Errno::SRCH)
+        .and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()))
+        .context(|| "open a descriptor of the container's helper")
+}
+
+fn spawn_child(streams: &[&OwnedFd; 3], near: &Path) -> Result<std::process::Child> {
     let from_memory = in_memory().map_err(io::Error::from).and_then(|program| execute(&program, streams));
     let why = match from_memory {
         Ok(child) => return Ok(child),

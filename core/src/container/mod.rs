@@ -9,6 +9,9 @@ mod binfmt;
 mod capabilities;
 mod chroot;
 mod connection;
+#[allow(dead_code)] // each of the two programs speaks one half
+#[path = "../../helper/src/frames.rs"]
+mod frames;
 mod helper;
 mod limits;
 #[allow(dead_code)] // each of the two programs speaks one half
@@ -22,6 +25,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 pub mod user;
+#[allow(dead_code)] // each of the two programs speaks one half
+#[path = "../../helper/src/state.rs"]
+mod written;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -41,7 +47,7 @@ pub use capabilities::Capabilities;
 pub use connection::{Connection, Control, End};
 use helper::Helper;
 pub use limits::{Limits, SHM_SIZE, check_hosts};
-use message::Report;
+use message::{Job, Report};
 pub use monitor::{Attach, ExecSpec, LogLimits, MonitorSpec, Window, connect, start};
 pub use mounts::{Mount, MountSource, TmpfsOptions, parse_tmpfs, parse_volume};
 use spec::message;
@@ -113,16 +119,8 @@ pub fn run(
     if spec.args.is_empty() {
         return Err(Error::new(ErrorKind::InvalidArgument, "there is no command to run"));
     }
-    if spec.isolation == Isolation::Chroot
-        && let Some(mount) = spec.mounts.iter().find(|mount| !chroot::can_have(mount))
-    {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "nothing can be mounted at {} where commands run by chroot alone",
-                mount.target.display()
-            ),
-        ));
+    if spec.isolation == Isolation::Chroot {
+        chroot::check(spec)?;
     }
     execute(spec, task, output)
 }
@@ -138,7 +136,8 @@ fn execute(
         Isolation::Overlay => None,
         Isolation::Chroot => Some(chroot::furnish(spec, &message)?),
     };
-    let status = Helper::start(&message, near).and_then(|helper| supervise(helper, task, output));
+    let job = Job::Run(message);
+    let status = Helper::start(&job, near).and_then(|helper| supervise(helper, task, output));
     match furniture {
         Some(furniture) => furniture.take_away().and(status),
         None => status,

@@ -1,11 +1,20 @@
 //! Starting a container that outlives the call: its monitor, and what it is told.
 
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::RunSpec;
-use super::connection::Connection;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use super::connection::{Connection, bits};
+use super::frames::Exec;
+use super::message::{Job, Watch};
+use super::mounts::{Mount, MountSource};
 use super::user::User;
-use crate::error::Result;
+use super::{RunSpec, chroot, helper, state};
+use crate::config::Isolation;
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::fs;
 use crate::task::Task;
 
 /// A container that is to be started.
@@ -87,17 +96,135 @@ pub struct ExecSpec {
     pub privileged: bool,
 }
 
+impl ExecSpec {
+    /// As the monitor is told of it.
+    pub(super) fn told(&self) -> Exec {
+        let bytes = |list: &[String]| list.iter().map(|text| text.clone().into_bytes()).collect();
+        Exec {
+            args: bytes(&self.args),
+            env: bytes(&self.env),
+            cwd: self.cwd.clone().into_bytes(),
+            uid: self.user.uid,
+            gid: self.user.gid,
+            groups: self.user.groups.clone(),
+            tty: self.tty.map(told_window),
+            attach: bits(self.attach),
+            privileged: self.privileged,
+        }
+    }
+}
+
+fn told_window(window: Window) -> (u32, u32) {
+    (window.rows.into(), window.cols.into())
+}
+
 /// Starts a container, and returns once its command runs. The connection is attached as was asked for, so that no output is missed.
 ///
 /// `conflict` when it runs already. When the command cannot be executed, `container_failed` with the field `exit_code`, 127 (not found) or 126, and
 /// Docker's words; otherwise the errors of [`super::run`]. A failed start leaves no process. Cancelling ends the container.
 pub fn start(spec: &MonitorSpec, task: &Task) -> Result<Connection> {
-    let _ = (spec, task);
-    Err(crate::error::Error::new(crate::error::ErrorKind::Unsupported, "containers with a monitor"))
+    task.check()?;
+    let run = &spec.run;
+    if run.args.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidArgument, "there is no command to run"));
+    }
+    if run.isolation == Isolation::Chroot {
+        chroot::check(run)?;
+    }
+    make_sources(&run.mounts)?;
+    let lock = take_lock(&spec.folder, task)?;
+    state::settle(&spec.folder)?;
+    let watch = Watch {
+        start: super::message(run)?,
+        tty: spec.tty.map(told_window),
+        open_stdin: spec.open_stdin,
+        stdin_once: spec.stdin_once,
+        detached: spec.detached,
+        attach: bits(spec.attach),
+        log_size: spec.log.max_size,
+        log_files: spec.log.max_file,
+    };
+    let furniture = match run.isolation {
+        Isolation::Overlay => None,
+        Isolation::Chroot => Some(chroot::furnish(run, &watch.start)?),
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let started = openat(CWD, &spec.folder, flags, Mode::empty())
+        .context(|| format!("open {}", spec.folder.display()))
+        .and_then(|folder| {
+            helper::start_monitor(&Job::Watch(watch), [folder.as_fd(), lock.as_fd()], &spec.folder)
+        });
+    // The monitor has it now.
+    drop(lock);
+    let started = started.and_then(|socket| {
+        let mut connection = Connection::new(socket);
+        match connection.wait_for_start(Some(task)) {
+            Ok(()) => Ok(connection),
+            Err(error) => {
+                if error.kind() == ErrorKind::Cancelled {
+                    give_up(connection, spec);
+                }
+                Err(error)
+            }
+        }
+    });
+    if started.is_err()
+        && let Some(furniture) = furniture
+    {
+        furniture.take_away()?;
+    }
+    started
+}
+
+/// Ends a container that is being started, and waits for that.
+fn give_up(connection: Connection, spec: &MonitorSpec) {
+    connection.control().signal(rustix::process::Signal::KILL.as_raw());
+    if !spec.detached {
+        drop(connection);
+    } else if let Ok(task) = Task::new() {
+        let _ = connection.wait(&task);
+    }
+}
+
+/// The lock that a monitor holds as long as it lives. Who looks at a container whose monitor was killed has it for a moment, too.
+fn take_lock(folder: &Path, task: &Task) -> Result<std::fs::File> {
+    const TRIES: u32 = 200;
+    let lock = fs::open_lock(&folder.join(state::LOCK))?;
+    for _ in 0..TRIES {
+        if fs::try_flock(&lock, true)? {
+            return Ok(lock);
+        }
+        if Connection::open(folder)?.is_some() {
+            break;
+        }
+        task.check()?;
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Err(Error::new(ErrorKind::Conflict, "the container is running, or is being started or removed"))
+}
+
+/// Directories of the host that are to be mounted and are not there, as Docker makes them.
+fn make_sources(mounts: &[Mount]) -> Result<()> {
+    for mount in mounts {
+        if let MountSource::Volume(path) = &mount.source
+            && fs::stat(path)?.is_none()
+        {
+            fs::create_dir_all(path)?;
+            fs::set_mode(path, 0o755)?;
+        }
+    }
+    Ok(())
+}
+
+/// The error of a command that was not started: `code` is 126 or 127 when it is the command's fault.
+pub(super) fn start_failed(errno: i32, step: &str, code: i32) -> Error {
+    match code {
+        0 => super::set_up_failed(errno, step),
+        code => Error::new(ErrorKind::ContainerFailed, step).with("exit_code", i64::from(code)),
+    }
 }
 
 /// Connects to the monitor of the container of this folder; `None` when it does not run.
 pub fn connect(folder: &Path) -> Result<Option<Connection>> {
-    let _ = folder;
-    Err(crate::error::Error::new(crate::error::ErrorKind::Unsupported, "containers with a monitor"))
+    Connection::open(folder)
 }

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags, fchmod, fstat, openat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, fstat, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
@@ -34,6 +34,7 @@ pub fn mount(start: &Start, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
     } else {
         (directory(CWD, &start.upper, "upper")?, directory(CWD, &start.work, "work")?)
     };
+    forget_earlier_mount(&work)?;
     dress_root(&upper, lowers.first())?;
     let layers: Vec<&OwnedFd> = std::iter::once(&upper).chain(&lowers).collect();
     let topmost = placeholders::topmost(staging, &layers)?;
@@ -41,6 +42,19 @@ pub fn mount(start: &Start, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
     lowers.push(placeholders::lowest(staging)?);
     let attributes = if start.insecure { MountAttrFlags::empty() } else { NODEV };
     mount_parts(&Parts { lowers, upper, work }, attributes, staging)
+}
+
+/// A container that is started again is mounted again. Overlay leaves a mark of a volatile mount, which it refuses to mount upon until somebody who
+/// knows better takes it away: after a crash of the machine, what was written may be lost.
+fn forget_earlier_mount(work: &OwnedFd) -> Result<()> {
+    let mark = "work/incompat/volatile";
+    for (path, flags) in [(format!("{mark}/dirty"), AtFlags::empty()), (mark.to_owned(), AtFlags::REMOVEDIR)] {
+        match unlinkat(work, path, flags) {
+            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(error) => return Err(error).step(|| "take away the mark of an earlier mount"),
+        }
+    }
+    Ok(())
 }
 
 /// Mounts another one, detached, with nothing in it but these directories.

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)] // makes layers by hand and looks at what is left of them
 
 mod chroot;
+mod monitor;
 mod mounts;
 mod seccomp;
 
@@ -16,8 +17,9 @@ use super::*;
 
 const ID: &str = "0123456789abcdef0123456789abcdef";
 const APPLETS: &[&str] = &[
-    "cat", "chmod", "dd", "echo", "env", "find", "grep", "head", "hostname", "id", "ip", "ls", "mkdir",
-    "mknod", "mount", "ps", "pwd", "rm", "setsid", "sh", "sleep", "stat", "touch", "true", "unshare", "wc",
+    "cat", "chmod", "chown", "cp", "dd", "echo", "env", "find", "grep", "head", "hostname", "id", "ip", "ls",
+    "mkdir", "mknod", "mount", "ps", "pwd", "rm", "setsid", "sh", "sleep", "stat", "stty", "touch", "tty",
+    "true", "unshare", "wc",
 ];
 
 /// A layer with busybox, and places for any number of containers.

@@ -7,6 +7,7 @@ mod syscalls;
 
 use filter::{ALLOW, AND, GOTO, IF_AT_LEAST, IF_EQUAL, IF_GREATER, Instruction, LOAD, RETURN};
 
+const DEFAULT: u64 = super::message::DEFAULT_CAPABILITIES;
 const EPERM: u32 = 0x0005_0001;
 const ENOSYS: u32 = 0x0005_0026;
 
@@ -37,7 +38,7 @@ fn answer(program: &[Instruction], arch: u32, number: u32, argument: u32) -> u32
 
 #[test]
 fn exactly_the_calls_of_the_list_are_allowed_on_both_architectures() {
-    let program = filter::program();
+    let program = filter::program(DEFAULT);
     for (arch, column) in ARCHES {
         // Those that depend on their arguments are in the next test.
         let special = |number: u32| match column {
@@ -63,7 +64,7 @@ fn exactly_the_calls_of_the_list_are_allowed_on_both_architectures() {
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn some_calls_are_allowed_with_harmless_arguments_only() {
-    let program = filter::program();
+    let program = filter::program(DEFAULT);
     let ask = |number, argument| answer(&program, 0xc000_003e, number, argument);
     const SIGCHLD: u32 = 17;
     for (name, number, argument, wanted) in [
@@ -88,6 +89,23 @@ fn some_calls_are_allowed_with_harmless_arguments_only() {
     ] {
         assert_eq!(ask(number, argument), wanted, "{name}");
     }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_capability_brings_the_calls_that_need_it_and_no_others() {
+    const SYS_ADMIN: u64 = 1 << 21;
+    const SYS_TIME: u64 = 1 << 25;
+    let answers = |capabilities: u64| {
+        let program = filter::program(capabilities);
+        [(165, 0), (56, 0x1000_0011), (435, 0), (227, 0), (246, 0), (0, 0)]
+            .map(|(number, argument)| answer(&program, 0xc000_003e, number, argument))
+    };
+    // mount, clone of a user namespace, clone3, clock_settime, kexec_load, read
+    assert_eq!(answers(DEFAULT), [EPERM, EPERM, ENOSYS, EPERM, EPERM, ALLOW]);
+    assert_eq!(answers(DEFAULT | SYS_ADMIN), [ALLOW, ALLOW, ALLOW, EPERM, EPERM, ALLOW]);
+    assert_eq!(answers(DEFAULT | SYS_TIME), [EPERM, EPERM, ENOSYS, ALLOW, EPERM, ALLOW]);
+    assert!(filter::program(u64::MAX).len() < 4096);
 }
 
 #[test]
