@@ -42,6 +42,8 @@ pub struct Stream {
     control: Option<ContainerControl>,
     demux: bool,
     state: Mutex<State>,
+    /// Whose threads work on it: a forked child has none of them.
+    process: u32,
 }
 
 enum State {
@@ -49,7 +51,7 @@ enum State {
     /// A call looks after it.
     Busy,
     /// How it ended, unless it failed or was closed.
-    Ended(Option<Outcome>),
+    Ended(Option<Arc<Outcome>>),
 }
 
 /// What came of it.
@@ -129,7 +131,8 @@ impl Stream {
     ) -> PyResult<Self> {
         let (token, flow) = (operation.token().clone(), operation.caller().flow());
         let running = operation.start(py, work)?;
-        Ok(Stream { token, flow, control: None, demux, state: Mutex::new(State::Running(running)) })
+        let state = Mutex::new(State::Running(running));
+        Ok(Stream { token, flow, control: None, demux, state, process: std::process::id() })
     }
 
     /// Puts `state` in the place of what there is.
@@ -137,8 +140,16 @@ impl Stream {
         std::mem::replace(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner), state)
     }
 
+    fn is_forked(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     /// Takes it out, unless another call has it or it has ended.
-    fn running(&self) -> PyResult<Option<Running<Outcome>>> {
+    fn running(&self, py: Python<'_>) -> PyResult<Option<Running<Outcome>>> {
+        if self.is_forked() {
+            let message = "the stream was opened before a fork: open one in the child";
+            return Err(error::exception(py, &Error::new(ErrorKind::Conflict, message)));
+        }
         match self.swap(State::Busy) {
             State::Running(running) => Ok(Some(running)),
             ended @ State::Ended(_) => {
@@ -151,7 +162,7 @@ impl Stream {
 
     fn ended(&self, py: Python<'_>, running: Running<Outcome>) -> PyResult<()> {
         let (outcome, result) = match running.outcome(py) {
-            Ok(Ok(outcome)) => (Some(outcome), Ok(())),
+            Ok(Ok(outcome)) => (Some(Arc::new(outcome)), Ok(())),
             // Who closed it knows that it did not come to its end.
             Ok(Err(_)) if self.flow.is_closed() => (None, Ok(())),
             Ok(Err(failed)) => (None, Err(error::exception(py, &failed))),
@@ -159,6 +170,14 @@ impl Stream {
         };
         self.swap(State::Ended(outcome));
         result
+    }
+
+    /// How it ended, shared: the lock is not held while Python works.
+    fn outcome(&self) -> Option<Arc<Outcome>> {
+        match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Ended(outcome) => outcome.clone(),
+            State::Running(_) | State::Busy => None,
+        }
     }
 
     fn item<'py>(&self, py: Python<'py>, output: &Output) -> PyResult<Bound<'py, PyAny>> {
@@ -186,7 +205,7 @@ impl Stream {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(mut running) = self.running()? else { return Ok(None) };
+        let Some(mut running) = self.running(py)? else { return Ok(None) };
         match running.next(py) {
             Some(output) => {
                 self.swap(State::Running(running));
@@ -198,20 +217,20 @@ impl Stream {
 
     /// Waits for the end and gives what came of it; None after a failure that was told, or a close.
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Option<Finished<'py>>> {
-        if let Some(running) = self.running()? {
+        if let Some(running) = self.running(py)? {
             self.ended(py, running)?;
         }
-        match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Ended(Some(Outcome { report, collected: Collected { stdout, stderr, tail } })) => {
-                let bytes = |data: &[u8]| PyBytes::new(py, data);
-                Ok(Some((convert::report(py, report)?, bytes(stdout), bytes(stderr), bytes(tail))))
-            }
-            _ => Ok(None),
-        }
+        let Some(outcome) = self.outcome() else { return Ok(None) };
+        let Collected { stdout, stderr, tail } = &outcome.collected;
+        let bytes = |data: &[u8]| PyBytes::new(py, data);
+        Ok(Some((convert::report(py, &outcome.report)?, bytes(stdout), bytes(stderr), bytes(tail))))
     }
 
     /// Ends the operation. Idempotent. While another call reads, that one sees to the end.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.is_forked() {
+            return Ok(());
+        }
         self.flow.close();
         match self.swap(State::Busy) {
             State::Running(running) => {
@@ -252,7 +271,10 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if let State::Running(running) = self.swap(State::Busy) {
+        if self.is_forked() {
+            // To cancel would reach the parent's operation, and there is no thread to wait for.
+            std::mem::forget(self.swap(State::Busy));
+        } else if let State::Running(running) = self.swap(State::Busy) {
             let mut running = Some(running);
             let mut abandon = || running.take().map(Running::abandon);
             // At the interpreter's end there is no way to let go of the GIL; the operation does not need it any more.

@@ -181,6 +181,22 @@ def test_a_stream_can_leave_its_container_running(containers: layerkit.Container
     assert containers.get("left").status == "running"
 
 
+def test_a_forked_child_leaves_a_stream_of_its_parent_alone(containers: layerkit.Containers) -> None:
+    stream = containers.run("base:1", "cat", stream=True, remove=True, stdin=iter([b"x\n"]))
+    child = os.fork()
+    if child == 0:
+        try:
+            next(stream)
+        except layerkit.Conflict:
+            stream.close()
+            del stream
+            gc.collect()
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert list(stream) == [b"x\n"]
+
+
 def of_a_pipe(data: bytes) -> BinaryIO:
     reading, writing = os.pipe()
     with open(writing, "wb") as pipe:
