@@ -1080,13 +1080,6 @@ export interface PutArchiveOptions extends Progress {
   noOverwriteDirNonDir?: boolean | undefined;
 }
 
-/** One path that differs between a container and its image. */
-export interface FileChange {
-  path: string;
-  /** Changed, added, deleted. */
-  kind: 'C' | 'A' | 'D';
-}
-
 /** The processes of a container. */
 export interface TopReport {
   /** Names of the columns. */

@@ -114,10 +114,10 @@ test('files go in and come out as tars', async (t) => {
   assert.deepEqual(
     (await container.diff()).filter(({ path }) => path.startsWith('/srv/')),
     [
-      { path: '/srv/file', kind: 'D' },
-      { path: '/srv/new', kind: 'A' },
-      { path: '/srv/sent', kind: 'A' },
-      { path: '/srv/sent/file', kind: 'A' },
+      { path: '/srv/file', kind: 'deleted' },
+      { path: '/srv/new', kind: 'added' },
+      { path: '/srv/sent', kind: 'added' },
+      { path: '/srv/sent/file', kind: 'added' },
     ],
   );
   const file = await buffer(container.getArchive('/srv/new'));

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
+from ._container_types import (
+    Bind,
+    CommandLine,
+    ContainerMount,
+    ContainerOptions,
+    ContainerPruneReport,
+    ContainerSummary,
+    Demuxed,
+    Environment,
+    ExitReport,
+    PathStat,
+    PullPolicy,
+    RunOptions,
+    Size,
+    TerminalSize,
+    TopReport,
+    WaitCondition,
+    WaitReport,
+)
 from ._events import (
     BuiltEvent,
+    ContainerCreatedEvent,
     ContainerRemovedEvent,
+    ContainerStartedEvent,
     Event,
     ImageLoadedEvent,
     LayerEvent,
@@ -32,6 +53,7 @@ __all__ = [
     "AuthConfig",
     "BinaryReader",
     "BinaryWriter",
+    "Bind",
     "BuildOptions",
     "BuildOutput",
     "BuildResult",
@@ -39,9 +61,17 @@ __all__ = [
     "BuiltEvent",
     "BuiltImage",
     "CacheRecord",
+    "CommandLine",
     "Compression",
+    "ContainerCreatedEvent",
+    "ContainerMount",
+    "ContainerOptions",
+    "ContainerPruneReport",
     "ContainerRemovedEvent",
+    "ContainerStartedEvent",
+    "ContainerSummary",
     "CopyReport",
+    "Demuxed",
     "Descriptor",
     "DiskUsage",
     "Dockerfile",
@@ -50,7 +80,9 @@ __all__ = [
     "DockerfileInstruction",
     "DockerfileStage",
     "DockerfileWarning",
+    "Environment",
     "Event",
+    "ExitReport",
     "FileChange",
     "FileType",
     "Filters",
@@ -67,9 +99,11 @@ __all__ = [
     "MemoryFile",
     "Network",
     "OnEvent",
+    "PathStat",
     "PingReport",
     "Problem",
     "PruneReport",
+    "PullPolicy",
     "PulledEvent",
     "PushedEvent",
     "PushedImage",
@@ -77,10 +111,13 @@ __all__ = [
     "RemoveReport",
     "ResolvingEvent",
     "RetryingEvent",
+    "RunOptions",
     "SaveFormat",
     "SearchResult",
     "Secret",
+    "Size",
     "Source",
+    "Stdin",
     "StepCachedEvent",
     "StepDoneEvent",
     "StepLogEvent",
@@ -91,10 +128,14 @@ __all__ = [
     "TagMovedEvent",
     "TaggedEvent",
     "Target",
+    "TerminalSize",
+    "TopReport",
     "TriggersEvent",
     "Ulimit",
     "Usage",
     "VerifyReport",
+    "WaitCondition",
+    "WaitReport",
     "WarningEvent",
 ]
 
@@ -128,6 +169,8 @@ class BinaryWriter(Protocol):
 
 Source: TypeAlias = StrPath | BinaryReader | bytes
 Target: TypeAlias = StrPath | BinaryWriter
+Stdin: TypeAlias = bytes | BinaryReader | Iterable[bytes]
+"""What a command reads: bytes, a binary file, or an iterable of bytes."""
 
 
 class Limits(TypedDict, total=False):
