@@ -54,6 +54,15 @@ fn header(sources: &Path) -> Result<String, Box<dyn Error>> {
         "image",
         "builder",
         "build_cache",
+        "container_options",
+        "container_action_options",
+        "container_control",
+        "container_streams",
+        "containers",
+        "container_list",
+        "container",
+        "container_run",
+        "container_files",
         "registry",
         "system",
         "dockerfile",
@@ -121,7 +130,8 @@ fn with_initializers(header: &str) -> String {
             let name = declaration.rsplit([' ', '*']).next().unwrap_or_default();
             let nullable = declaration.contains('*') || declaration.contains("_callback ");
             let zero = if nullable { "NULL" } else { "0" };
-            fields.push((name.to_owned(), if name == "fd" { "-1" } else { zero }));
+            let is_fd = name == "fd" || name.ends_with("_fd");
+            fields.push((name.to_owned(), if is_fd { "-1" } else { zero }));
         }
     }
     out

@@ -9,7 +9,7 @@ use layerkit::{BuildInputs, Result};
 
 use crate::arguments::{Versioned, array, optional_text, text, versioned};
 use crate::object::{Object, Options};
-use crate::options::layerkit_pair;
+use crate::options::{layerkit_pair, layerkit_ulimit};
 use crate::registry_options::layerkit_auth;
 use crate::stream::{core_source, core_target, layerkit_source, layerkit_target};
 
@@ -41,18 +41,6 @@ pub struct layerkit_secret {
     pub content: *const c_void,
     /// Bytes of `content`.
     pub length: usize,
-}
-
-/// One limit of `setrlimit`, in its own unit: an element of `layerkit_build_options.ulimits`.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct layerkit_ulimit {
-    /// Its name, `nofile` for instance.
-    pub name: *const c_char,
-    /// What processes have; -1: no limit.
-    pub soft: i64,
-    /// What they may raise it to; -1: no limit.
-    pub hard: i64,
 }
 
 /// Where a result goes: an element of `layerkit_build_options.outputs`.
@@ -274,11 +262,7 @@ impl layerkit_build_options {
                     .describe(object)?;
                 Ok(host)
             })?;
-            object.list("ulimits", self.ulimits, self.ulimits_count, |limit, object| {
-                object.set("soft", limit.soft);
-                object.set("hard", limit.hard);
-                object.text("name", limit.name)
-            })?;
+            object.ulimits("ulimits", self.ulimits, self.ulimits_count)?;
             object.list("outputs", self.outputs, self.outputs_count, |output, object| {
                 if let Some(kind) = optional_text(&object.name("kind"), output.kind)? {
                     object.set("type", kind);

@@ -43,7 +43,8 @@ pub unsafe extern "C" fn layerkit_error_message(error: *const layerkit_error) ->
 
 /// A text that the error carries for programs, or NULL when it has none with this name: `file`, `instruction`,
 /// `command` and `output_tail` of a build that failed, `rule` of a build check that failed it; `image` and `container` of a
-/// conflict; `registry_code`, `host` and `repository` of a request to a registry that failed.
+/// conflict; `container` of what failed with one; `registry_code`, `host` and `repository` of a request to a registry that
+/// failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn layerkit_error_text(
     error: *const layerkit_error,
@@ -54,7 +55,8 @@ pub unsafe extern "C" fn layerkit_error_text(
 }
 
 /// Writes a number that the error carries for programs to `out` and returns true; false, and `out` is left alone, when it
-/// has none with this name: `line`, `column` and `exit_code` of a build that failed; `status` of a registry's answer.
+/// has none with this name: `line`, `column` and `exit_code` of a build that failed, `exit_code` of a command that cannot
+/// be executed in a container; `status` of a registry's answer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn layerkit_error_number(
     error: *const layerkit_error,

@@ -30,6 +30,7 @@ use crate::outcome::{c_string, json};
 /// - `pushed`: `name`, `digest`, `size`
 /// - `retrying`: `what`, `reason`, `wait_ms`
 /// - `tagged`: `name`
+/// - `container_created`, `container_started`: `container` (its ID)
 ///
 /// Later versions may add events and fields; pass over those you do not know.
 pub struct layerkit_event {

@@ -20,7 +20,7 @@ use crate::registry_options::{layerkit_pull_options, layerkit_push_options, laye
 use crate::stream::{core_source, core_target, layerkit_source, layerkit_target};
 use crate::task::{core_task, layerkit_task};
 
-fn look_up(engine: Engine, image: &str) -> Result<layerkit_image> {
+pub fn look_up(engine: Engine, image: &str) -> Result<layerkit_image> {
     let summary = engine.images_get(image)?;
     Ok(layerkit_image::new(engine, summary))
 }

@@ -1,8 +1,7 @@
 //! The C interface of layerkit: translates arguments, calls the engine, translates what comes back. It decides nothing.
 //!
-//! One file for each noun of the interface, and what they share: `arguments` (pointers in), `outcome` (results and errors
-//! out), `options`, `build_options` and `registry_options` (the option
-//! structs), `object` (what those become), `fields`. Types bear their C
+//! One file for each noun of the interface, three for a container, and what they share: `arguments` (pointers in), `outcome` (results
+//! and errors out), the `…options` (option structs), `object` (what those become), `fields`. Types bear their C
 //! names. include/layerkit.h is generated from these sources, whose comments are the documentation for C: what is public here
 //! is said in C's words.
 #![allow(non_camel_case_types)]
@@ -15,6 +14,15 @@ mod build_cache;
 mod build_options;
 mod builder;
 mod cancel_token;
+mod container;
+mod container_action_options;
+mod container_control;
+mod container_files;
+mod container_list;
+mod container_options;
+mod container_run;
+mod container_streams;
+mod containers;
 mod dockerfile;
 mod engine;
 mod error;

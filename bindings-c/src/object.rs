@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::arguments::{Versioned, array, invalid, optional_text, text, texts, versioned};
-use crate::options::layerkit_pair;
+use crate::options::{layerkit_pair, layerkit_ulimit};
 
 /// An option struct, as the fields of the core's.
 pub trait Options: Versioned {
@@ -94,6 +94,31 @@ impl Object {
         Ok(())
     }
 
+    /// An array of strings that may be absent, which is something else than an empty one: that is not NULL.
+    ///
+    /// # Safety
+    /// As for [`Object::texts`].
+    pub unsafe fn texts_if_any(
+        &mut self,
+        key: &str,
+        values: *const *const c_char,
+        count: usize,
+    ) -> Result<()> {
+        if values.is_null() && count == 0 {
+            return Ok(());
+        }
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.texts(key, values, count) }
+    }
+
+    /// The size of a terminal; left out where there is none.
+    pub fn terminal(&mut self, rows: u16, cols: u16) {
+        if rows != 0 || cols != 0 {
+            let size = [("rows".to_owned(), rows.into()), ("cols".to_owned(), cols.into())];
+            self.set("tty_size", size.into_iter().collect::<Map<String, Value>>());
+        }
+    }
+
     /// An object within this one whose fields are a struct of their own; left out for NULL.
     ///
     /// # Safety
@@ -106,6 +131,21 @@ impl Object {
             Some(given) => self.within(key, format!("{name}->"), |object| unsafe { given.describe(object) }),
             None => Ok(()),
         }
+    }
+
+    /// Fields of this object that are a struct of their own in C, which `key` points to; none for NULL.
+    ///
+    /// # Safety
+    /// `options` is NULL or a struct of the caller's whose pointers are NULL or valid.
+    pub unsafe fn merged<O: Options>(&mut self, key: &str, options: *const O) -> Result<()> {
+        let name = self.name(key);
+        // SAFETY: as the caller promises.
+        let Some(given) = (unsafe { versioned(&name, options) })? else { return Ok(()) };
+        let mut object = Object::new(format!("{name}->"));
+        // SAFETY: the same.
+        unsafe { given.describe(&mut object) }?;
+        self.fields.append(&mut object.fields);
+        Ok(())
     }
 
     /// An object within this one whose fields are this struct's own, and begin with `prefix` there.
@@ -199,6 +239,21 @@ impl Object {
         let objects = unsafe { self.objects(key, items, count, fill) }?;
         self.set(key, objects.into_iter().map(|(_, object)| Value::Object(object)).collect::<Vec<_>>());
         Ok(())
+    }
+
+    /// Limits of `setrlimit` as a list of objects.
+    ///
+    /// # Safety
+    /// As for [`Object::list`], and their names are strings.
+    pub unsafe fn ulimits(&mut self, key: &str, limits: *const layerkit_ulimit, count: usize) -> Result<()> {
+        // SAFETY: as the caller promises.
+        unsafe {
+            self.list(key, limits, count, |limit, object| {
+                object.set("soft", limit.soft);
+                object.set("hard", limit.hard);
+                object.text("name", limit.name)
+            })
+        }
     }
 
     /// An array of structs as objects by the key that `fill` returns; of a key that comes twice, the last counts.

@@ -19,6 +19,18 @@ pub struct layerkit_pair {
     pub value: *const c_char,
 }
 
+/// One limit of `setrlimit`, in its own unit: an element of the arrays `ulimits` of builds and containers.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct layerkit_ulimit {
+    /// Its name, `nofile` for instance.
+    pub name: *const c_char,
+    /// What processes have; -1: no limit.
+    pub soft: i64,
+    /// What they may raise it to; -1: no limit.
+    pub hard: i64,
+}
+
 /// How to open an engine.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -240,9 +252,7 @@ impl layerkit_engine_options {
             registry.texts("insecure", self.registry_insecure, self.registry_insecure_count)?;
             registry.texts("mirrors", self.registry_mirrors, self.registry_mirrors_count)?;
             registry.texts("ca_files", self.registry_ca_files, self.registry_ca_files_count)?;
-            if !self.registry_certs_dirs.is_null() || self.registry_certs_dirs_count != 0 {
-                registry.texts("certs_dirs", self.registry_certs_dirs, self.registry_certs_dirs_count)?;
-            }
+            registry.texts_if_any("certs_dirs", self.registry_certs_dirs, self.registry_certs_dirs_count)?;
             registry.text("docker_config", self.registry_docker_config)?;
             registry.text("proxy", self.registry_proxy)
         }

@@ -3,10 +3,11 @@
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use layerkit::{Error, ErrorKind, Result};
+use layerkit::{Error, ErrorKind, ExitReport, Result};
 use serde::Serialize;
 
 use crate::arguments::writable;
+use crate::container_run::LAYERKIT_EXIT_UNKNOWN;
 use crate::error::layerkit_error;
 
 /// Runs the body of a function that has no result: NULL, or an error that the caller frees.
@@ -18,7 +19,7 @@ pub fn done(body: impl FnOnce() -> Result<()>) -> *mut layerkit_error {
     });
     match outcome {
         Ok(()) => std::ptr::null_mut(),
-        Err(error) => Box::into_raw(Box::new(layerkit_error::from(&error))),
+        Err(error) => handed_over(layerkit_error::from(&error)),
     }
 }
 
@@ -42,7 +43,12 @@ pub unsafe fn give<T>(out: *mut T, body: impl FnOnce() -> Result<T>) -> *mut lay
 /// As for [`give`].
 pub unsafe fn give_object<T>(out: *mut *mut T, body: impl FnOnce() -> Result<T>) -> *mut layerkit_error {
     // SAFETY: the caller's promise is the same.
-    unsafe { give(out, || body().map(|object| Box::into_raw(Box::new(object)))) }
+    unsafe { give(out, || body().map(handed_over)) }
+}
+
+/// An object that is the caller's from now on.
+pub fn handed_over<T>(object: T) -> *mut T {
+    Box::into_raw(Box::new(object))
 }
 
 /// Runs the body of a function whose result is a report, as JSON text that the caller frees.
@@ -57,10 +63,44 @@ pub unsafe fn give_json<T: Serialize>(
     unsafe { give(out, || Ok(c_string(&json(&body()?)?).into_raw())) }
 }
 
+/// Runs the body of a function that ends with a command: its exit code and the report go where there is a place for them.
+///
+/// # Safety
+/// Both are NULL or valid for a write.
+pub unsafe fn give_exit(
+    exit_code: *mut i32,
+    out: *mut *mut c_char,
+    body: impl FnOnce() -> Result<ExitReport>,
+) -> *mut layerkit_error {
+    done(|| {
+        let report = body()?;
+        // SAFETY: the caller's promise is the same.
+        unsafe { write_exit(exit_code, out, &report) }
+    })
+}
+
+/// Writes how a command ended where there is a place for it.
+///
+/// # Safety
+/// As for [`give_exit`].
+pub unsafe fn write_exit(exit_code: *mut i32, out: *mut *mut c_char, report: &ExitReport) -> Result<()> {
+    let text = if out.is_null() { None } else { Some(c_string(&json(report)?)) };
+    // SAFETY: not NULL, so valid as the caller promises.
+    unsafe {
+        if let Some(text) = text {
+            out.write(text.into_raw());
+        }
+        if !exit_code.is_null() {
+            exit_code.write(report.exit_code.unwrap_or(LAYERKIT_EXIT_UNKNOWN));
+        }
+    }
+    Ok(())
+}
+
 /// Drops an object that the caller got; NULL is fine.
 ///
 /// # Safety
-/// `object` is NULL or came from [`give_object`] or [`done`], and is not used again.
+/// `object` is NULL or came from [`handed_over`], and is not used again.
 pub unsafe fn release<T>(object: *mut T) {
     if !object.is_null() {
         // SAFETY: it came out of a box of this type, as the caller promises. A drop that panics must not cross either,

@@ -63,9 +63,9 @@ unsafe impl Versioned for layerkit_source {}
 // SAFETY: the same.
 unsafe impl Versioned for layerkit_target {}
 
-struct Reader {
-    read: unsafe extern "C" fn(payload: *mut c_void, buffer: *mut c_void, length: usize) -> i64,
-    payload: *mut c_void,
+pub struct Reader {
+    pub read: unsafe extern "C" fn(payload: *mut c_void, buffer: *mut c_void, length: usize) -> i64,
+    pub payload: *mut c_void,
 }
 
 struct Writer {
@@ -117,7 +117,7 @@ impl Write for Writer {
 }
 
 /// A descriptor of our own for the caller's open file.
-fn duplicate(fd: c_int) -> Result<OwnedFd> {
+pub fn duplicate(fd: c_int) -> Result<OwnedFd> {
     // SAFETY: asks the kernel only; a number that is no descriptor is EBADF.
     let own = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
     if own < 0 {

@@ -73,14 +73,22 @@ fn send(callback: &Mutex<Callback>, event: &Event, token: &CancelToken) -> Resul
     let event = layerkit_event::new(event)?;
     let callback = callback.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: the caller's function with its payload, and an event that lives until it returns.
-    match unsafe { (callback.call)(callback.payload, &raw const event) } {
+    let returned = unsafe { (callback.call)(callback.payload, &raw const event) };
+    answer("event", returned, token)
+}
+
+/// What a callback's return value means.
+pub fn answer(what: &str, returned: c_int, token: &CancelToken) -> Result<()> {
+    match returned {
         LAYERKIT_CONTINUE => Ok(()),
         LAYERKIT_CANCEL.. => {
             token.cancel();
-            Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled by its event callback"))
+            let message = format!("the operation was cancelled by its {what} callback");
+            Err(Error::new(ErrorKind::Cancelled, message))
         }
         failed @ ..=LAYERKIT_FAIL => {
-            Err(Error::new(ErrorKind::Callback, format!("the event callback failed: it returned {failed}")))
+            let message = format!("the {what} callback failed: it returned {failed}");
+            Err(Error::new(ErrorKind::Callback, message))
         }
     }
 }
