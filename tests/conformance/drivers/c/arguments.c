@@ -1,22 +1,8 @@
 /* Arguments on their way into a call: positional ones are taken out, what remains fills the option struct. */
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "driver.h"
-
-/* What a field of an option struct takes. */
-enum kind { TEXT, FLAG, NUMBER, SET_NUMBER, COUNT, SET_COUNT, EPOCH, TEXTS, MAP, LISTS, AUTH };
-
-struct field {
-    const char *key;
-    enum kind kind;
-    size_t at;
-    /* Where the count of an array is, or the flag that says that an epoch or a count (SET_COUNT) is set. */
-    size_t beside;
-};
-
-#define AT(type, name) offsetof(layerkit_##type##_options, name)
+#include "fields.h"
 
 json_t *take(struct request *request, const char *name) {
     json_t *value = json_incref(json_object_get(request->args, name));
@@ -70,6 +56,20 @@ static void fill_pairs(struct request *request, json_t *value, const layerkit_pa
     }
 }
 
+/* A list of objects with `name`, `soft` and `hard`. */
+static void fill_ulimits(struct request *request, json_t *value, const layerkit_ulimit **array, size_t *count) {
+    layerkit_ulimit *limit = keep(request, json_array_size(value) * sizeof *limit);
+    json_t *item;
+    size_t index;
+    *array = limit;
+    *count = json_array_size(value);
+    json_array_foreach(value, index, item) {
+        limit->name = text_of(request, "name", json_object_get(item, "name"));
+        limit->soft = json_integer_value(json_object_get(item, "soft"));
+        limit++->hard = json_integer_value(json_object_get(item, "hard"));
+    }
+}
+
 static bool fill_from(struct request *request, json_t *values, const struct field *fields, void *options);
 
 const layerkit_auth *auth_of(struct request *request, json_t *value) {
@@ -91,10 +91,13 @@ static void fill_one(struct request *request, const struct field *field, json_t 
     switch (field->kind) {
     case TEXT: *(const char **)at = text_of(request, field->key, value); break;
     case FLAG: *(uint8_t *)at = json_is_true(value); break;
+    case NOT: *(uint8_t *)at = json_is_false(value); break;
     case SET_NUMBER: *(uint8_t *)beside = 1; /* fall through */
     case NUMBER: *(uint64_t *)at = (uint64_t)json_integer_value(value); break;
     case SET_COUNT: *(uint8_t *)beside = 1; /* fall through */
     case COUNT: *(uint32_t *)at = (uint32_t)json_integer_value(value); break;
+    case SHORT: *(uint16_t *)at = (uint16_t)json_integer_value(value); break;
+    case SIGNED: *(int64_t *)at = json_integer_value(value); break;
     case EPOCH:
         *(int64_t *)at = json_integer_value(value);
         *(uint8_t *)beside = 1;
@@ -103,6 +106,7 @@ static void fill_one(struct request *request, const struct field *field, json_t 
     case MAP:
     case LISTS: fill_pairs(request, value, at, beside); break;
     case AUTH: *(const layerkit_auth **)at = auth_of(request, value); break;
+    case ULIMITS: fill_ulimits(request, value, at, beside); break;
     }
 }
 
@@ -110,13 +114,17 @@ static void fill_one(struct request *request, const struct field *field, json_t 
 static bool fits(enum kind kind, const json_t *value) {
     switch (kind) {
     case TEXT: return json_is_string(value);
-    case FLAG: return json_is_boolean(value);
+    case FLAG:
+    case NOT: return json_is_boolean(value);
     case NUMBER:
     case SET_NUMBER:
     case COUNT:
     case SET_COUNT:
+    case SHORT:
+    case SIGNED:
     case EPOCH: return json_is_integer(value);
-    case TEXTS: return json_is_array(value);
+    case TEXTS:
+    case ULIMITS: return json_is_array(value);
     case MAP:
     case LISTS:
     case AUTH: return json_is_object(value);
@@ -143,12 +151,11 @@ static bool fill_from(struct request *request, json_t *values, const struct fiel
     return any;
 }
 
-static bool fill(struct request *request, const struct field *fields, void *options) {
+bool fill(struct request *request, const struct field *fields, void *options) {
     return fill_from(request, request->args, fields, options);
 }
 
-/* The same with an object within the arguments, which is taken out. */
-static bool fill_group(struct request *request, const char *name, const struct field *fields, void *options) {
+bool fill_group(struct request *request, const char *name, const struct field *fields, void *options) {
     json_t *group = json_incref(json_object_get(request->args, name));
     if (group && !json_is_object(group)) trouble(request, "argument %s is no object", name);
     json_object_del(request->args, name);
@@ -266,6 +273,7 @@ bool fill_build(struct request *request, layerkit_build_options *options) {
         {"memory", NUMBER, AT(build, memory), 0},
         {"pids_limit", NUMBER, AT(build, pids_limit), 0},
         {"shm_size", NUMBER, AT(build, shm_size), 0},
+        {"ulimits", ULIMITS, AT(build, ulimits), AT(build, ulimits_count)},
         {"extra_hosts", TEXTS, AT(build, extra_hosts), AT(build, extra_hosts_count)},
         {"cache_from", TEXTS, AT(build, cache_from), AT(build, cache_from_count)},
         {"cache_to", TEXTS, AT(build, cache_to), AT(build, cache_to_count)},

@@ -90,27 +90,18 @@ static bool fill_auths(struct request *request, layerkit_build_options *options)
     return options->auths_count > 0;
 }
 
-static bool fill_lists(struct request *request, layerkit_build_options *options) {
-    json_t *limits = take_optional(request, "ulimits"), *outputs = take_optional(request, "outputs"), *value;
-    layerkit_ulimit *limit = keep(request, json_array_size(limits) * sizeof *limit);
+static bool fill_outputs(struct request *request, layerkit_build_options *options) {
+    json_t *outputs = take_optional(request, "outputs"), *value;
     layerkit_build_output *output = keep(request, json_array_size(outputs) * sizeof *output);
     size_t index;
-    options->ulimits = limit;
-    options->ulimits_count = json_array_size(limits);
-    json_array_foreach(limits, index, value) {
-        limit->name = member(request, value, "name");
-        limit->soft = json_integer_value(json_object_get(value, "soft"));
-        limit++->hard = json_integer_value(json_object_get(value, "hard"));
-    }
     options->outputs = output;
     options->outputs_count = json_array_size(outputs);
     json_array_foreach(outputs, index, value) {
         output->kind = member(request, value, "type");
         output++->dest = member(request, value, "dest");
     }
-    json_decref(limits);
     json_decref(outputs);
-    return options->ulimits_count + options->outputs_count > 0;
+    return options->outputs_count > 0;
 }
 
 struct streams {
@@ -200,7 +191,7 @@ static layerkit_error *build(struct request *request, json_t **ok) {
     bool any = fill_files(request, &options);
     any = fill_secrets(request, &options) || any;
     any = fill_auths(request, &options) || any;
-    any = fill_lists(request, &options) || any;
+    any = fill_outputs(request, &options) || any;
     any = fill_streams(request, &streams, &options) || any;
     any = fill_build(request, &options) || any;
     given = any ? &options : NULL;

@@ -58,6 +58,20 @@ bool fill_tags(struct request *request, layerkit_tags_options *options);
 bool fill_manifest(struct request *request, layerkit_manifest_options *options);
 bool fill_referrers(struct request *request, layerkit_referrers_options *options);
 bool fill_copy(struct request *request, layerkit_copy_options *options);
+bool fill_create(struct request *request, layerkit_create_options *options);
+bool fill_run(struct request *request, layerkit_run_options *options);
+bool fill_container_list(struct request *request, layerkit_container_list_options *options);
+bool fill_container_prune(struct request *request, layerkit_container_prune_options *options);
+bool fill_start(struct request *request, layerkit_start_options *options);
+bool fill_attach(struct request *request, layerkit_attach_options *options);
+bool fill_wait(struct request *request, layerkit_wait_options *options);
+bool fill_stop(struct request *request, layerkit_stop_options *options);
+bool fill_kill(struct request *request, layerkit_kill_options *options);
+bool fill_logs(struct request *request, layerkit_logs_options *options);
+bool fill_exec(struct request *request, layerkit_exec_options *options);
+bool fill_container_remove(struct request *request, layerkit_container_remove_options *options);
+bool fill_commit(struct request *request, layerkit_commit_options *options);
+bool fill_put_archive(struct request *request, layerkit_put_archive_options *options);
 /* For operations without options: nothing may be left of `args`. */
 void fill_nothing(struct request *request);
 
@@ -91,6 +105,25 @@ struct watch {
 void begin_watch(struct request *request, struct watch *watch);
 void end_watch(struct watch *watch);
 
+/* What a command wrote to one stream. */
+struct output {
+    char *bytes;
+    size_t length;
+    bool fails; /* at its first bytes */
+};
+
+/* The streams of a command. */
+struct talk {
+    layerkit_container_streams streams;
+    const char *input;
+    struct output out, err;
+};
+
+/* Begins with the arguments `stdin` and `output_fails`, if there are any. */
+void open_talk(struct request *request, struct talk *talk);
+/* Ends with what was written as `stdout` and `stderr` of the result. */
+void close_talk(struct talk *talk, json_t *ok);
+
 /* A report as a JSON value; the text is freed. */
 json_t *report(char *text);
 /* An image as `{"id", "tags"}`. */
@@ -98,6 +131,9 @@ json_t *id_and_tags(const layerkit_image *image);
 /* Looks up the image that the argument `image` names; what is got is let go of. */
 layerkit_error *get(struct request *request, layerkit_image **image);
 void let_go(layerkit_image *image);
+/* The same with a container. */
+layerkit_error *get_container(struct request *request, layerkit_container **container);
+void let_go_container(layerkit_container *container);
 
 typedef layerkit_error *(*prune)(const layerkit_engine *, const layerkit_prune_options *, const layerkit_task *, char **);
 /* Prunes with this function. */
@@ -112,8 +148,8 @@ struct entry {
     operation call;
 };
 
-extern const struct entry images_operations[], build_operations[], image_operations[], registry_operations[], system_operations[],
-    dockerfile_operations[];
+extern const struct entry images_operations[], build_operations[], image_operations[], containers_operations[], container_operations[],
+    registry_operations[], system_operations[], dockerfile_operations[];
 
 operation find_operation(const char *name);
 json_t *operation_names(void);

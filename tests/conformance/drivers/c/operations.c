@@ -45,8 +45,8 @@ static layerkit_error *engine_close(struct request *request, json_t **ok) {
 static const struct entry engine_operations[] = {{"engine_close", engine_close}, {NULL, NULL}};
 
 static const struct entry *const tables[] = {
-    engine_operations,   images_operations, build_operations,      image_operations,
-    registry_operations, system_operations, dockerfile_operations,
+    engine_operations,    images_operations,   build_operations,  image_operations,      containers_operations,
+    container_operations, registry_operations, system_operations, dockerfile_operations,
 };
 
 enum { TABLES = sizeof tables / sizeof *tables };
