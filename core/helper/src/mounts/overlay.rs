@@ -48,7 +48,8 @@ pub fn mount(start: &Start, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
 /// knows better takes it away: after a crash of the machine, what was written may be lost.
 fn forget_earlier_mount(work: &OwnedFd) -> Result<()> {
     let mark = "work/incompat/volatile";
-    for (path, flags) in [(format!("{mark}/dirty"), AtFlags::empty()), (mark.to_owned(), AtFlags::REMOVEDIR)] {
+    for (path, flags) in [(format!("{mark}/dirty"), AtFlags::empty()), (mark.to_owned(), AtFlags::REMOVEDIR)]
+    {
         match unlinkat(work, path, flags) {
             Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => {}
             Err(error) => return Err(error).step(|| "take away the mark of an earlier mount"),
