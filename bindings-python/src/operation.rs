@@ -130,7 +130,7 @@ impl Operation {
             back.end();
             outcome
         })?;
-        Ok(Running { task, caller, messages, helpers, given, thread, raised: None })
+        Ok(Running { task, caller, messages, helpers, given, thread, raised: None, has_ended: false })
     }
 }
 
@@ -143,13 +143,14 @@ pub struct Running<T> {
     given: Option<layerkit::CancelToken>,
     thread: JoinHandle<Result<T>>,
     raised: Option<PyErr>,
+    has_ended: bool,
 }
 
 impl<T: Send + 'static> Running<T> {
     /// Waits for output; nothing once the operation has ended. Does what the operation wants of the caller meanwhile, and looks
     /// after signals.
     pub fn next(&mut self, py: Python<'_>) -> Option<Output> {
-        loop {
+        while !self.has_ended {
             let messages = &mut self.messages;
             match py.detach(move || messages.recv_timeout(SLICE)) {
                 // After an exception nothing of the caller's is called any more: the core gets its error at once.
@@ -162,7 +163,10 @@ impl<T: Send + 'static> Running<T> {
                     }
                 }
                 Ok(Message::Job(_)) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Message::Ended) | Err(RecvTimeoutError::Disconnected) => return None,
+                Ok(Message::Ended) | Err(RecvTimeoutError::Disconnected) => {
+                    self.has_ended = true;
+                    break;
+                }
             }
             if self.raised.is_none() {
                 self.raised = py.check_signals().err();
@@ -172,6 +176,7 @@ impl<T: Send + 'static> Running<T> {
                 }
             }
         }
+        None
     }
 
     /// Runs to the end; output that comes on the way is dropped.

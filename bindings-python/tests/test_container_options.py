@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,14 @@ def test_what_cannot_be_is_a_type_error(engine: layerkit.Engine) -> None:
     for stdin in ("text", 3, {"a": b""}):
         with pytest.raises(TypeError, match="stdin must be bytes"):
             engine.containers.run("x", stdin=stdin)  # type: ignore[arg-type]
+
+
+def test_every_option_of_the_core_can_be_given() -> None:
+    source = (Path(__file__).parents[2] / "core" / "src" / "containers" / "options.rs").read_text()
+    (body,) = re.findall(r"^pub struct CreateOptions {(.*?)^}", source, re.DOTALL | re.MULTILINE)
+    wanted = set(re.findall(r"^    pub (\w+):", body, re.MULTILINE)) - {"command"}
+    given = {_containers._NAMES.get(key, key) for key in ContainerOptions.__annotations__}
+    assert given - {"network_mode", "network_disabled"} == wanted
 
 
 def test_every_option_is_one_of_the_core(engine: layerkit.Engine) -> None:

@@ -299,10 +299,10 @@ def test_a_detached_container_outlives_its_caller(engine: layerkit.Engine, conta
     script = """
 import sys, layerkit
 with layerkit.Engine(sys.argv[1]) as engine:
-    engine.containers.run("base:1", "cat", detach=True, name="a", stdin_open=True)
+    engine.containers.run("base:1", "cat", detach=True, name="kept", stdin_open=True)
 """
     subprocess.run([sys.executable, "-c", script, str(engine.root)], check=True)
-    container = containers.get("a")
+    container = containers.get("kept")
     assert container.status == "running"
     with container.attach(stream=True, stdin=b"hello\n") as stream:
         assert next(stream) == b"hello\n"

@@ -29,7 +29,7 @@ def test_the_whole_round(engine: layerkit.Engine, base: layerkit.Image, tmp_path
         with pytest.raises(layerkit.ContainerError) as caught:
             await engine.containers.run("base:1", ["sh", "-c", "exit 3"], remove=True)
         assert caught.value.exit_status == 3
-        container = await engine.containers.run("base:1", "sleep 60", detach=True, name="a")
+        container = await engine.containers.run("base:1", "sleep 60", detach=True, name="kept")
         assert container.status == "running"
         assert await engine.containers.list() == [container]
         assert await container.exec_run(["sh", "-c", "echo x; exit 4"]) == (4, b"x\n")

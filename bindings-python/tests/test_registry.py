@@ -268,6 +268,13 @@ def test_an_engine_is_told_how_registries_are_reached(tmp_path: Path, monkeypatc
         (types.BuiltImage, "BuiltImage"),
         (types.BuildStep, "BuildStep"),
         (types.Ulimit, "Ulimit"),
+        (types.TerminalSize, "TerminalSize"),
+        (types.ExitReport, "ExitReport"),
+        (types.ContainerSummary, "ContainerSummary"),
+        (types.ContainerPruneReport, "ContainerPruneReport"),
+        (types.FileChange, "FileChange"),
+        (types.TopReport, "TopReport"),
+        (types.PathStat, "PathStat"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -275,7 +282,14 @@ def test_the_types_have_the_keys_of_the_core(shape: type, struct: str) -> None:
     core = Path(__file__).parents[2] / "core" / "src"
     source = "".join(
         (core / name).read_text()
-        for name in ("config.rs", "registry/options.rs", "build/options.rs", "dockerfile/steps.rs")
+        for name in (
+            "config.rs",
+            "registry/options.rs",
+            "build/options.rs",
+            "containers/options.rs",
+            "containers/report.rs",
+            "dockerfile/steps.rs",
+        )
     )
     (body,) = re.findall(rf"^pub struct {struct} {{(.*?)^}}", source, re.DOTALL | re.MULTILINE)
     assert set(get_type_hints(shape)) == set(re.findall(r"^    pub (\w+):", body, re.MULTILINE))
