@@ -102,9 +102,11 @@ examples: ## Run the example of every language
 	$(BIN)/python examples/python/main_job.py
 	$(BIN)/python examples/python/registry.py
 	$(BIN)/python examples/python/builder.py
+	$(BIN)/python examples/python/containers.py
 	node examples/node/main-job.mjs
 	node examples/node/registry.mjs
 	node examples/node/builder.mjs
+	node examples/node/containers.mjs
 	bindings-c/tests/check $(CURDIR)/target/c example
 
 .PHONY: generate

@@ -41,7 +41,7 @@ export const version: string;
  * signal's reason for `cancelled`, and what the callback threw or the stream failed with for `callback`.
  */
 export class LayerkitError extends Error {
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; fields?: Record<string, string | number> });
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; fields?: Record<string, string | number | undefined> });
   readonly code: ErrorCode;
   /** HTTP status of a registry's answer. */
   readonly status?: number;
@@ -69,8 +69,24 @@ export class LayerkitError extends Error {
   readonly outputTail?: string;
   /** The image that a conflict is about. */
   readonly image?: string;
-  /** The container that a conflict is about. */
+  /** The container that a conflict is about, or whose command failed. */
   readonly container?: string;
+}
+
+/**
+ * A command in a container that failed, or could not be executed (`exitCode` 127 or 126): the code is `container_failed`, the name
+ * `ContainerError`. `command`, `image` and `container` say which; without an `exitCode` nobody knows how it ended.
+ */
+export class ContainerError extends LayerkitError {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { stdout?: Buffer; stderr?: Buffer; cause?: unknown; fields?: Record<string, string | number | undefined> },
+  );
+  /** What it wrote to standard output, as far as no stream of the caller's took it. */
+  readonly stdout: Buffer;
+  /** The same of standard error. */
+  readonly stderr: Buffer;
 }
 
 /** Where bytes come from: a path or `file:` URL, a stream, or the bytes themselves. A stream is destroyed afterwards. */
@@ -124,6 +140,8 @@ export type Event =
   | { event: 'pulled'; name: string; id: string; digest: string; new: boolean }
   | { event: 'pushed'; name: string; digest: string; size: number }
   | { event: 'retrying'; what: string; reason: string; waitMs: number }
+  | { event: 'container_created'; container: string }
+  | { event: 'container_started'; container: string }
   | { event: 'tagged'; name: string };
 
 /** Docker's filters: a value, or a list of them. */
@@ -200,6 +218,7 @@ export class Engine {
   /** The root of the store. */
   readonly root: string;
   readonly images: Images;
+  readonly containers: Containers;
   readonly buildCache: BuildCache;
   readonly registry: Registry;
   readonly system: System;
@@ -650,8 +669,66 @@ export class Image {
   save(target: Target, options?: SaveOptions): Promise<void>;
   /** Unpacks its file system into a directory, which appears when it is whole. */
   unpack(directory: string | URL, options?: UnpackOptions): Promise<void>;
+  /** Its files, each directory before what it holds, without unpacking anything; `not_found` for a path that is not there. */
+  files(options?: FilesOptions): Promise<ImageFile[]>;
+  /** The content of a file; symlinks are followed inside the image. `not_found`, or `invalid_argument` for a directory or a device. */
+  read(path: string, options?: Progress): Promise<Buffer>;
+  /**
+   * The same as a stream, which fails as `read` does: for files of any size. Read it to its end, or destroy it. A layer that is
+   * damaged is `digest_mismatch`, at the end at the latest.
+   */
+  open(path: string, options?: Progress): Readable;
+  /**
+   * What another image adds, changes and deletes, compared with this one, sorted by path. Changed is what has another type, mode, owner,
+   * group, device number, link target, extended attribute, size or content.
+   */
+  diff(other: string | Image, options?: ImageDiffOptions): Promise<FileChange[]>;
   /** Removes it. */
   remove(options?: RemoveOptions): Promise<RemoveReport>;
+}
+
+export interface FilesOptions extends Progress {
+  /** Where to begin; `/` when none is given. Symlinks on the way are followed inside the image. */
+  path?: string | undefined;
+  /** All that is below, and not only what a directory itself has; on by default. */
+  recursive?: boolean | undefined;
+  /** Begin at what `path` leads to when it is a symlink, and not at the link; on by default. */
+  follow?: boolean | undefined;
+}
+
+/** One file of an image, by one of its names. */
+export interface ImageFile {
+  /** Its path in the image, absolute and with no link on the way. */
+  path: string;
+  type: 'file' | 'directory' | 'symlink' | 'char_device' | 'block_device' | 'fifo';
+  /** Permission bits with setuid, setgid and sticky. */
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Bytes of a file, or of a symlink's text; 0 for anything else. */
+  size: number;
+  /** When its content was changed last, in seconds since 1970. */
+  mtime: number;
+  mtimeNanoseconds: number;
+  /** How many names of the image lead to it (hard links). */
+  links: number;
+  /** The text of a symlink. */
+  target: string | null;
+  /** Major and minor number of a device. */
+  device: [number, number] | null;
+  /** Digest of the layer that put this name here. */
+  layer: string | null;
+}
+
+export interface ImageDiffOptions extends Progress {
+  /** Another time of the last change counts, too. */
+  mtime?: boolean | undefined;
+}
+
+/** One difference between two file systems. */
+export interface FileChange {
+  path: string;
+  kind: 'added' | 'changed' | 'deleted';
 }
 
 export interface UnpackOptions extends Progress {
@@ -670,6 +747,448 @@ export interface HistoryEntry {
   size: number;
   comment: string;
   tags: string[];
+}
+
+/** How a container is created. What is not given comes from the image, or is Docker's default. */
+export interface CreateOptions extends Progress {
+  /** The command, where it is not given as an argument. */
+  command?: readonly string[] | null | undefined;
+  /** The program that the command is handed to. One that is given sets the image's command aside; an empty list leaves none. */
+  entrypoint?: readonly string[] | undefined;
+  /** Its name; a made-up one when none is given. */
+  name?: string | undefined;
+  /** Variables beside the image's: an object, whose nulls take a variable out, or `NAME=value` and `NAME`. */
+  environment?: Record<string, string | number | boolean | null | undefined> | readonly string[] | undefined;
+  /** The working directory, which is made where it is missing. */
+  workingDir?: string | undefined;
+  /** Who runs the command: `user[:group]`, names or numbers. */
+  user?: string | undefined;
+  /** The host name; the first 12 digits of the ID when none is given. */
+  hostname?: string | undefined;
+  /** Labels beside the image's. */
+  labels?: Record<string, string> | undefined;
+  /** What of the host is mounted: `source:destination[:ro|rw]`. A destination alone is a directory of the container's own. */
+  volumes?: readonly string[] | undefined;
+  /** Temporary file systems: their options (`size=64m,mode=1777`) by their paths. */
+  tmpfs?: Record<string, string> | undefined;
+  /** The host's (the default), or none but a loopback interface. */
+  network?: 'host' | 'none' | undefined;
+  /** There is no network to publish ports from: any is `unsupported`. */
+  ports?: readonly string[] | undefined;
+  /** Whether the root cannot be written. */
+  readOnly?: boolean | undefined;
+  /** Capabilities beside Docker's default ones; `ALL`. */
+  capAdd?: readonly string[] | undefined;
+  /** Capabilities to be taken away; `ALL`. */
+  capDrop?: readonly string[] | undefined;
+  /** Every capability, no filter of system calls, nothing hidden, and the host's devices. */
+  privileged?: boolean | undefined;
+  /** A small first process that reaps orphans and passes signals on. */
+  init?: boolean | undefined;
+  /** Memory, in bytes. */
+  memLimit?: number | undefined;
+  /** Processes and threads at once; 0 or less is no limit. */
+  pidsLimit?: number | undefined;
+  /** Limits of its processes. */
+  ulimits?: readonly Ulimit[] | undefined;
+  /** Bytes of `/dev/shm`; 64 MiB when none is given. */
+  shmSize?: number | undefined;
+  /** Lines for `/etc/hosts`, `HOST:ADDRESS`. */
+  extraHosts?: readonly string[] | undefined;
+  /** The signal that stops it, by name or number; the image's, or else SIGTERM. */
+  stopSignal?: string | undefined;
+  /** Seconds from that signal to SIGKILL; 10 when none is given. */
+  stopTimeout?: number | undefined;
+  /** A terminal: there is one output then, `stdout`. */
+  tty?: boolean | undefined;
+  /** Keep standard input open; without it the command reads `/dev/null`. */
+  stdinOpen?: boolean | undefined;
+  /** The end of the input of who attaches first is the end of the command's. */
+  stdinOnce?: boolean | undefined;
+  /** Remove the container when it has ended. */
+  autoRemove?: boolean | undefined;
+  /** The same. */
+  remove?: boolean | undefined;
+  /** `os/architecture[/variant]` of the image; the host's when none is given. */
+  platform?: string | undefined;
+  /** When the image is pulled: when it is not here (`missing`, the default), `always`, `never`. */
+  pull?: 'missing' | 'always' | 'never' | undefined;
+  /** Credentials for a pull. */
+  auth?: Auth | undefined;
+  /** Bytes after which a new log file is begun; 20 MB when none is given. */
+  logMaxSize?: number | undefined;
+  /** How many log files are kept; 2 when none is given. */
+  logMaxFile?: number | undefined;
+}
+
+/** The size of a terminal. */
+export interface TerminalSize {
+  /** Lines. */
+  rows: number;
+  /** Characters in a line. */
+  cols: number;
+}
+
+/** The streams of a command that is run to its end. */
+export interface CommandStreams {
+  /**
+   * What it reads. A text is a path; `Buffer.from('text')` is a text. Chunks may be strings. The source is destroyed afterwards;
+   * `process.stdin` is paused. Without one a command reads `/dev/null`.
+   */
+  stdin?: Source | AsyncIterable<string> | null | undefined;
+  /**
+   * Where its standard output goes: collected into a Buffer when none is given, thrown away with `null`. A target is ended on success and
+   * destroyed on failure, as everywhere, but for `process.stdout` and `process.stderr`. Both outputs may have the same one.
+   */
+  stdout?: Target | null | undefined;
+  /** The same for standard error. */
+  stderr?: Target | null | undefined;
+  /** Asks things of the command while it runs. */
+  control?: ContainerControl | undefined;
+  /** Reject with a `ContainerError` when the exit code is not 0: unless it is false. */
+  check?: boolean | undefined;
+}
+
+export interface RunOptions extends CreateOptions, CommandStreams {
+  /** Resolve once the command runs, with the container; it outlives this process. */
+  detach?: boolean | undefined;
+  /** The size of the terminal to begin with. */
+  ttySize?: TerminalSize | undefined;
+}
+
+/** How a command ended. */
+export interface ExitReport {
+  /** ID of the container. */
+  id: string;
+  /**
+   * The exit code; 128 and the signal's number when a signal ended it. `null` when nobody knows, and for one that is detached and
+   * still runs.
+   */
+  exitCode: number | null;
+  /** Whether the kernel killed something in it for want of memory. */
+  oomKilled: boolean;
+}
+
+/** How a command ended, and what it wrote as far as no stream of the caller's took it. */
+export interface CommandResult extends ExitReport {
+  stdout: Buffer;
+  stderr: Buffer;
+}
+
+/** Asks things of a command that `run`, `exec` or `start` waits for: given to one of them as `control`. What is asked before that begins
+ * waits for it; what is asked after it ended does nothing. */
+export class ContainerControl {
+  constructor();
+  /** Whether it was asked to let the command go on alone. */
+  readonly detached: boolean;
+  /** Tells the terminal its size. */
+  resize(size: TerminalSize): void;
+  /** Sends the command a signal, by name or number; SIGKILL when none is given. */
+  kill(signal?: string | number): void;
+  /** Lets the command go on alone: the operation resolves, without an exit code. */
+  detach(): void;
+}
+
+export interface ContainerListOptions {
+  /** Also those that do not run. */
+  all?: boolean | undefined;
+  /** Only so many, the newest; those that do not run count too. */
+  limit?: number | undefined;
+  /** Also how much each has written, which takes a walk through its files. */
+  size?: boolean | undefined;
+  /** `id`, `name`, `label`, `status`, `ancestor`, `exited`, `before`, `since`. */
+  filters?: Filters | undefined;
+}
+
+export interface ContainerPruneOptions extends Progress {
+  /** `label`, `label!`, `until`. */
+  filters?: Filters | undefined;
+}
+
+export interface ContainerPruneReport {
+  /** IDs of containers that are gone. */
+  deleted: string[];
+  /** Bytes that the disk got back. */
+  reclaimed: number;
+}
+
+/** The containers of an engine. An image is given as a name, an ID, a prefix of one, or an `Image`; a container likewise. */
+export class Containers {
+  private constructor();
+  /** Creates a container and does not start it. The image is pulled when it is not here. */
+  create(image: string | Image, command?: readonly string[] | null, options?: CreateOptions): Promise<Container>;
+  /** Runs a command in a new container that outlives this process. */
+  run(image: string | Image, command: readonly string[] | null | undefined, options: RunOptions & { detach: true }): Promise<Container>;
+  /**
+   * Runs a command in a new container to its end, and rejects with a `ContainerError` when it fails. The container ends with this process, and
+   * an abort kills it. What it wrote is in the result, unless streams took it.
+   */
+  run(
+    image: string | Image,
+    command?: readonly string[] | null,
+    options?: RunOptions & { detach?: false | undefined },
+  ): Promise<CommandResult>;
+  run(image: string | Image, command?: readonly string[] | null, options?: RunOptions): Promise<CommandResult | Container>;
+  /** The containers, newest first; only those that run, unless `all` are asked for. */
+  list(options?: ContainerListOptions): Promise<Container[]>;
+  /** One container, or `not_found`. */
+  get(container: string | Container): Promise<Container>;
+  /** Removes the containers that do not run. */
+  prune(options?: ContainerPruneOptions): Promise<ContainerPruneReport>;
+}
+
+/** Something that is mounted in a container. */
+export interface ContainerMount {
+  type: 'bind' | 'volume' | 'tmpfs';
+  /** What of the host; empty for a tmpfs. */
+  source: string;
+  /** Where. */
+  destination: string;
+  /** Whether it can be written. */
+  rw: boolean;
+}
+
+export interface StartOptions extends Progress, CommandStreams {
+  /** Attach to it before the command begins, and resolve when it has ended. */
+  attach?: boolean | undefined;
+  /** The size of its terminal to begin with. */
+  ttySize?: TerminalSize | undefined;
+}
+
+export interface AttachOptions {
+  /** Also write to its standard input. */
+  stdin?: boolean | undefined;
+  /** Read its standard output: unless it is false. */
+  stdout?: boolean | undefined;
+  /** Read its standard error: unless it is false. */
+  stderr?: boolean | undefined;
+  /** What it has written so far, first. */
+  logs?: boolean | undefined;
+  /** Detaches. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The streams of a container that runs. It waits for who does not read them, when 64 KiB are ahead: leave out what you do not want, or destroy
+ * it. They end when the container ends or is detached from, and fail with the reason when the attachment does.
+ */
+export class Attachment {
+  private constructor();
+  /** Its standard input, if it was asked for; whether `end()` ends the command's is the container's `stdinOnce`. */
+  readonly stdin?: Writable;
+  readonly stdout?: Readable;
+  readonly stderr?: Readable;
+  /** Resolves when the container has ended or was detached from; `exitCode` is null then. */
+  wait(): Promise<ExitReport>;
+  /** Tells the terminal its size. */
+  resize(size: TerminalSize): void;
+  /** Sends the command a signal, by name or number; SIGKILL when none is given. */
+  kill(signal?: string | number): void;
+  /** Ends the streams and leaves the container running. */
+  detach(): Promise<void>;
+}
+
+export interface WaitOptions {
+  /** That it does not run (the default), that it ends the next time, that it is removed. */
+  condition?: 'not-running' | 'next-exit' | 'removed' | undefined;
+  /** Milliseconds after which the wait is given up with `timeout`. */
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface StopOptions {
+  /** Seconds from its stop signal to SIGKILL; the container's `stopTimeout`, or else 10. */
+  timeout?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface LogsOptions {
+  /** Its standard output: unless it is false. */
+  stdout?: boolean | undefined;
+  /** Its standard error: unless it is false. */
+  stderr?: boolean | undefined;
+  /** Go on until it has ended. */
+  follow?: boolean | undefined;
+  /** Only so many lines from the end. */
+  tail?: number | undefined;
+  /** Only what was written at that time or later: a Date, seconds since 1970, RFC 3339, or an age such as `10m`. */
+  since?: Date | number | string | undefined;
+  /** Only what was written before that time. */
+  until?: Date | number | string | undefined;
+  /** Each line begins with the time when it was written. */
+  timestamps?: boolean | undefined;
+  /** Say which output each chunk is of. */
+  demux?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A piece of a log. */
+export interface LogChunk {
+  stream: 'stdout' | 'stderr';
+  data: Buffer;
+}
+
+export interface ExecOptions extends CommandStreams {
+  /** Variables beside the container's, as `CreateOptions` has them. */
+  environment?: CreateOptions['environment'];
+  /** The working directory; the container's when none is given. */
+  workingDir?: string | undefined;
+  /** Who runs it; as the container when none is given. */
+  user?: string | undefined;
+  /** Every capability, and no filter of system calls. */
+  privileged?: boolean | undefined;
+  /** A terminal. */
+  tty?: boolean | undefined;
+  /** The size of the terminal to begin with. */
+  ttySize?: TerminalSize | undefined;
+  /** Resolve once it runs; what it writes is lost. */
+  detach?: boolean | undefined;
+  /** Kills the command. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ContainerRemoveOptions {
+  /** Kill it first if it runs. */
+  force?: boolean | undefined;
+  /** Also its anonymous volumes, which go with it anyway. */
+  volumes?: boolean | undefined;
+  /** The same. */
+  v?: boolean | undefined;
+}
+
+export interface CommitOptions extends Progress {
+  /** The repository of the image's name; without one it has none. */
+  repository?: string | undefined;
+  /** The tag of it; `latest` when none is given. */
+  tag?: string | undefined;
+  /** The comment in the image's history. */
+  message?: string | undefined;
+  /** Who made it. */
+  author?: string | undefined;
+  /** Dockerfile instructions that set the config: `CMD ["sh"]`, `ENV A=1`, … */
+  changes?: readonly string[] | undefined;
+  /** Stop all that runs in it meanwhile: unless it is false. */
+  pause?: boolean | undefined;
+  /** How the new layer is compressed. */
+  compression?: LayerCompression | undefined;
+  /** Seconds since 1970 for `created` and for files that are later. */
+  sourceDateEpoch?: number | undefined;
+}
+
+export interface PutArchiveOptions extends Progress {
+  /** Refuse to replace a directory by something else, and something else by a directory. */
+  noOverwriteDirNonDir?: boolean | undefined;
+}
+
+/** The processes of a container. */
+export interface TopReport {
+  /** Names of the columns. */
+  titles: string[];
+  /** One line for each process. */
+  processes: string[][];
+}
+
+/** What stands at a path of a container. */
+export interface PathStat {
+  name: string;
+  /** Bytes of a file. */
+  size: number;
+  /** Permissions and, above them, Go's bits for the type (`os.FileMode`). */
+  mode: number;
+  /** When it was changed. */
+  mtime: string;
+  /** Where a symbolic link leads, or empty. */
+  linkTarget: string;
+}
+
+/** One container, as it was when it was looked up; `reload()` looks again. */
+export class Container {
+  private constructor();
+  /** 64 hex digits. */
+  readonly id: string;
+  /** The first 12 of them. */
+  readonly shortId: string;
+  /** Its name, without a slash. */
+  readonly name: string;
+  /** The image as it was asked for; its ID once that name leads elsewhere. */
+  readonly image: string;
+  readonly imageId: string;
+  /** The command on one line. */
+  readonly command: string;
+  /** When it was created, in RFC 3339. */
+  readonly created: string;
+  /** The same in seconds since 1970. */
+  readonly createdUnix: number;
+  readonly state: 'created' | 'running' | 'paused' | 'exited';
+  /** The same for people: `Up 2 minutes`, `Exited (0) 21 seconds ago`. */
+  readonly status: string;
+  /** The exit code of one that has ended, if it is known. */
+  readonly exitCode: number | null;
+  /** The image's among them. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** None. */
+  readonly ports: readonly string[];
+  readonly mounts: readonly ContainerMount[];
+  /** `host` or `none`. */
+  readonly network: string;
+  /** Bytes that it has written, if they were asked for. */
+  readonly sizeRw: number | null;
+  /** The same and the image's. */
+  readonly sizeRootFs: number | null;
+  /** Of one that `create` returned, what the user should know. */
+  readonly warnings?: readonly string[];
+  /** Looks it up again. */
+  reload(): Promise<void>;
+  /** What `docker inspect` shows, with Docker's names. */
+  inspect(): Promise<Record<string, any>>;
+  /** Starts it, attaches to it before the command begins, and resolves when it has ended. */
+  start(options: StartOptions & { attach: true }): Promise<CommandResult>;
+  /** Starts it, or leaves it as it is when it runs. It goes on when this process ends. */
+  start(options?: StartOptions & { attach?: false | undefined }): Promise<void>;
+  start(options?: StartOptions): Promise<CommandResult | void>;
+  /** Attaches to it; `conflict` when it does not run. */
+  attach(options?: AttachOptions): Promise<Attachment>;
+  /** Waits for its end. */
+  wait(options?: WaitOptions): Promise<ExitReport>;
+  /** Sends it its stop signal, and SIGKILL when it still runs after the grace. */
+  stop(options?: StopOptions): Promise<void>;
+  /** Stops it, if it runs, and starts it. */
+  restart(options?: StopOptions & Progress): Promise<void>;
+  /** Sends it a signal, by name or number; SIGKILL when none is given. */
+  kill(signal?: string | number): Promise<void>;
+  /** Stops everything in it for a while. */
+  pause(): Promise<void>;
+  /** Lets it go on. */
+  unpause(): Promise<void>;
+  /** Tells its terminal the size. */
+  resize(size: TerminalSize): Promise<void>;
+  /** What it wrote, in the order in which it was written, as objects that say where. */
+  logs(options: LogsOptions & { demux: true }): Readable & AsyncIterable<LogChunk>;
+  /**
+   * What it wrote, both outputs in the order in which they were written. Begins with the first read; `destroy()`, or the end of a
+   * `for await`, ends a `follow`.
+   */
+  logs(options?: LogsOptions): Readable;
+  /** Executes a command in it while it runs, and rejects with a `ContainerError` when that fails. An abort kills the command. */
+  exec(command: readonly string[], options?: ExecOptions): Promise<CommandResult>;
+  /** The processes in it, in the columns of `ps -ef`. */
+  top(): Promise<TopReport>;
+  /** Gives it another name. */
+  rename(name: string): Promise<void>;
+  /** Removes it with all it wrote. */
+  remove(options?: ContainerRemoveOptions): Promise<void>;
+  /** Makes an image of it. */
+  commit(options?: CommitOptions): Promise<Image>;
+  /** What differs between it and its image, sorted by path. */
+  diff(options?: { signal?: AbortSignal | undefined }): Promise<FileChange[]>;
+  /** Its file system as a tar. Begins with the first read. */
+  export(options?: { signal?: AbortSignal | undefined }): Readable;
+  /** What stands at a path. Links are followed inside it but for the last. */
+  stat(path: string): Promise<PathStat>;
+  /** A file, or a directory with all in it, as a tar. Begins with the first read. */
+  getArchive(path: string, options?: { signal?: AbortSignal | undefined }): Readable;
+  /** Lays a tar, plain or compressed, into a directory. Nothing in it gets out of the container's root. */
+  putArchive(path: string, source: Source, options?: PutArchiveOptions): Promise<void>;
 }
 
 /** Registries: credentials, and what can be asked and done without keeping an image here. */

@@ -21,6 +21,58 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** An engine, which `open` opens. */
 export declare class NativeEngine {
+  /** A container in Docker's JSON shape. */
+  containerInspect(container: string, listener: Listener): Operation
+  /** Waits for a container. */
+  containerWait(container: string, options: string, listener: Listener): Operation
+  /** Stops a container. */
+  containerStop(container: string, options: string, listener: Listener): Operation
+  /** Stops a container and starts it. */
+  containerRestart(container: string, options: string, events: boolean, listener: Listener): Operation
+  /** Sends a container a signal. */
+  containerKill(container: string, signal: string | undefined | null, listener: Listener): Operation
+  /** Pauses a container. */
+  containerPause(container: string, listener: Listener): Operation
+  /** Lets it go on. */
+  containerUnpause(container: string, listener: Listener): Operation
+  /** Tells a container's terminal its size. */
+  containerResize(container: string, rows: number, cols: number, listener: Listener): Operation
+  /** The processes of a container. */
+  containerTop(container: string, listener: Listener): Operation
+  /** Gives a container another name. */
+  containerRename(container: string, name: string, listener: Listener): Operation
+  /** Removes a container. */
+  containerRemove(container: string, options: string, listener: Listener): Operation
+  /** Makes an image of a container; the answer is its ID. */
+  containerCommit(container: string, options: string, events: boolean, listener: Listener): Operation
+  /** What differs between a container and its image. */
+  containerDiff(container: string, listener: Listener): Operation
+  /** Writes the file system of a container to the operation's stream. */
+  containerExport(container: string, listener: Listener): Operation
+  /** What stands at a path of a container. */
+  containerStat(container: string, path: string, listener: Listener): Operation
+  /** Writes what stands at a path of a container to the operation's stream. */
+  containerGetArchive(container: string, path: string, listener: Listener): Operation
+  /** Lays a tar into a directory of a container. */
+  containerPutArchive(container: string, path: string, from: Origin, options: string, events: boolean, listener: Listener): Operation
+  /** Creates a container. */
+  containersCreate(image: string, options: string, events: boolean, listener: Listener): Operation
+  /** Runs a command in a new container. */
+  containersRun(image: string, options: string, stdin: NativeInput | undefined | null, stdout: number | undefined | null, stderr: number | undefined | null, events: boolean, listener: Listener): Operation
+  /** The containers. */
+  containersList(options: string, listener: Listener): Operation
+  /** One container. */
+  containersGet(container: string, listener: Listener): Operation
+  /** Removes containers that do not run. */
+  containersPrune(options: string, events: boolean, listener: Listener): Operation
+  /** Starts a container, and attaches to it if the options say so. */
+  containerStart(container: string, options: string, stdin: NativeInput | undefined | null, stdout: number | undefined | null, stderr: number | undefined | null, events: boolean, listener: Listener): Operation
+  /** Attaches to a container that runs. */
+  containerAttach(container: string, options: string, stdin: NativeInput | undefined | null, stdout: number | undefined | null, stderr: number | undefined | null, listener: Listener): Operation
+  /** Executes a command in a container that runs. */
+  containerExec(container: string, options: string, stdin: NativeInput | undefined | null, stdout: number | undefined | null, stderr: number | undefined | null, listener: Listener): Operation
+  /** Hands over what a container wrote. */
+  containerLogs(container: string, options: string, stdout: number, stderr: number, listener: Listener): Operation
   /** An engine that is not open yet. */
   constructor()
   /** Opens it; the answer is its root. */
@@ -59,6 +111,12 @@ export declare class NativeEngine {
   imageInspect(image: string, listener: Listener): Operation
   /** Unpacks an image into a directory. */
   imageUnpack(image: string, directory: string, options: string, events: boolean, listener: Listener): Operation
+  /** Lists the files of an image. */
+  imageFiles(image: string, options: string, events: boolean, listener: Listener): Operation
+  /** Writes the content of a file of an image to the operation's stream. */
+  imageRead(image: string, path: string, events: boolean, listener: Listener): Operation
+  /** What another image adds, changes and deletes. */
+  imageDiff(image: string, other: string, options: string, events: boolean, listener: Listener): Operation
   /** What the engine is and where it works. */
   systemInfo(listener: Listener): Operation
   /** Disk use of the store. */
@@ -91,6 +149,16 @@ export declare class NativeEngine {
   registryCopy(source: string, destination: string, options: string, events: boolean, listener: Listener): Operation
   /** Deletes a tag or a manifest. */
   registryDelete(name: string, options: string, events: boolean, listener: Listener): Operation
+}
+
+/** A standard input that is JavaScript's to write. */
+export declare class NativeInput {
+  /** A new pair. */
+  constructor()
+  /** The descriptor of JavaScript's end, which JavaScript closes. Asked for once. */
+  descriptor(): number | null
+  /** Closes what nobody has taken, without waiting for the collector. */
+  close(): void
 }
 
 /** A registry, which `start` starts. */
@@ -139,6 +207,12 @@ export declare class Operation {
   taken(stream: number): void
   /** Answers either of them: the stream failed. The operation then fails with `callback`. */
   broken(stream: number): void
+  /** Tells the terminal of the command that it is attached to its size. */
+  resize(rows: number, cols: number): void
+  /** Sends that command a signal. */
+  signal(signal: string): void
+  /** Ends it and leaves that command running. */
+  detach(): void
 }
 
 /** An answer: the JSON of what was asked for, or of why not. */

@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.NativeEngine = nativeBinding.NativeEngine
+module.exports.NativeInput = nativeBinding.NativeInput
 module.exports.NativeRegistry = nativeBinding.NativeRegistry
 module.exports.Operation = nativeBinding.Operation
 module.exports.dockerfileParse = nativeBinding.dockerfileParse

@@ -682,6 +682,28 @@ typedef struct layerkit_unpack_options {
 } layerkit_unpack_options;
 #define LAYERKIT_UNPACK_OPTIONS_INIT { sizeof(layerkit_unpack_options), 0 }
 
+/** Which files of an image to list. */
+typedef struct layerkit_files_options {
+  /** `sizeof(layerkit_files_options)`: set by `LAYERKIT_FILES_OPTIONS_INIT`. */
+  size_t size;
+  /** Where to begin; NULL: `/`. Symlinks on the way are followed inside the image. */
+  const char *path;
+  /** Non-zero: only what a directory itself has, not all that is below. */
+  uint8_t not_recursive;
+  /** Non-zero: begin at a symlink itself when `path` is one, not at what it leads to. */
+  uint8_t no_follow;
+} layerkit_files_options;
+#define LAYERKIT_FILES_OPTIONS_INIT { sizeof(layerkit_files_options), NULL, 0, 0 }
+
+/** What counts as a change between two images. */
+typedef struct layerkit_image_diff_options {
+  /** `sizeof(layerkit_image_diff_options)`: set by `LAYERKIT_IMAGE_DIFF_OPTIONS_INIT`. */
+  size_t size;
+  /** Non-zero: another time of the last change, too. */
+  uint8_t mtime;
+} layerkit_image_diff_options;
+#define LAYERKIT_IMAGE_DIFF_OPTIONS_INIT { sizeof(layerkit_image_diff_options), 0 }
+
 /** What of the build cache to prune. */
 typedef struct layerkit_cache_prune_options {
   /** `sizeof(layerkit_cache_prune_options)`: set by `LAYERKIT_CACHE_PRUNE_OPTIONS_INIT`. */
@@ -1448,6 +1470,37 @@ struct layerkit_error *layerkit_image_unpack(const struct layerkit_image *image,
                                              const struct layerkit_unpack_options *options,
                                              const struct layerkit_task *task);
 
+/**
+ * Lists its files without unpacking anything: a JSON list of objects with `path`, `type` (`file`, `directory`, `symlink`,
+ * `char_device`, `block_device` or `fifo`), `mode`, `uid`, `gid`, `size`, `mtime` (seconds since 1970), `mtime_nanoseconds`, `links`,
+ * `target` (of a symlink), `device` (major and minor number) and `layer` (its digest), each directory before what it holds. `options` and
+ * `task` may be NULL. A path that is not there is `not_found`. Free `*out` with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_image_files(const struct layerkit_image *image,
+                                            const struct layerkit_files_options *options,
+                                            const struct layerkit_task *task,
+                                            char **out);
+
+/**
+ * Writes the content of a regular file of it; symlinks are followed inside the image. `task` may be NULL. A path that is not there is
+ * `not_found`, a directory or a device `invalid_argument`. A layer that is damaged is `digest_mismatch`, once all is written at the latest.
+ */
+struct layerkit_error *layerkit_image_read(const struct layerkit_image *image,
+                                           const char *path,
+                                           const struct layerkit_target *target,
+                                           const struct layerkit_task *task);
+
+/**
+ * What another image (a name or an ID) adds, changes and deletes, compared with this one: a JSON list of objects with `path` and `kind`
+ * (`added`, `changed` or `deleted`), sorted by path. Changed is what has another type, mode, owner, group, device number, link target,
+ * extended attribute, size or content. `options` and `task` may be NULL. Free `*out` with `layerkit_string_free`.
+ */
+struct layerkit_error *layerkit_image_diff(const struct layerkit_image *image,
+                                           const char *other,
+                                           const struct layerkit_image_diff_options *options,
+                                           const struct layerkit_task *task,
+                                           char **out);
+
 /** Removes it by its ID: see `layerkit_images_remove`. The object still has to be freed. `options` may be NULL. */
 struct layerkit_error *layerkit_image_remove(const struct layerkit_image *image,
                                              const struct layerkit_remove_options *options,
@@ -1807,7 +1860,7 @@ struct layerkit_error *layerkit_container_commit(const struct layerkit_container
                                                  struct layerkit_image **out);
 
 /**
- * What differs between it and its image: a JSON list of objects with `path` and `kind` (`A` added, `C` changed, `D` deleted), sorted
+ * What differs between it and its image: a JSON list of objects with `path` and `kind` (`added`, `changed` or `deleted`), sorted
  * by path. `task` may be NULL. Free `*out` with `layerkit_string_free`.
  */
 struct layerkit_error *layerkit_container_diff(const struct layerkit_container *container,

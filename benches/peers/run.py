@@ -102,6 +102,16 @@ class Bench:
         self.row(f"COPY of {count} small files", "3", lambda: self.ours("build", "-t", "copied", work.copy),
                  lambda: self.theirs("build", "--no-cache", "-t", "copied", work.copy), fresh,
                  lambda: self.clean_theirs("copied"))
+        self.looks(count)
+
+    def looks(self, count: int) -> None:
+        """Into the image of many files, which both sides have now."""
+        run = ["run", "--rm", "--network", "none", "copied", "/bin/busybox"]
+        file = next((self.work.copy / "files").rglob("[0-9]*/*")).relative_to(self.work.copy)
+        self.row(f"list of {count} files", "2", lambda: self.ours("ls", "-l", "-R", "copied"),
+                 lambda: self.theirs(*run, "ls", "-l", "-R", "/files"))
+        self.row(f"content of one of {count} files", "1", lambda: self.ours("cat", "copied", f"/{file}"),
+                 lambda: self.theirs(*run, "cat", f"/{file}"))
 
 
 def report(rows: list[Row], rounds: int) -> str:

@@ -34,7 +34,7 @@ pub unsafe extern "C" fn layerkit_container_commit(
     }
 }
 
-/// What differs between it and its image: a JSON list of objects with `path` and `kind` (`A` added, `C` changed, `D` deleted), sorted
+/// What differs between it and its image: a JSON list of objects with `path` and `kind` (`added`, `changed` or `deleted`), sorted
 /// by path. `task` may be NULL. Free `*out` with `layerkit_string_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn layerkit_container_diff(

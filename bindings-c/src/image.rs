@@ -9,7 +9,10 @@ use crate::arguments::{required, text};
 use crate::error::layerkit_error;
 use crate::fields::borrowed;
 use crate::object::core_options;
-use crate::options::{layerkit_remove_options, layerkit_save_options, layerkit_unpack_options};
+use crate::options::{
+    layerkit_files_options, layerkit_image_diff_options, layerkit_remove_options, layerkit_save_options,
+    layerkit_unpack_options,
+};
 use crate::outcome::{c_string, done, give_json, release};
 use crate::registry_options::layerkit_push_options;
 use crate::stream::{core_target, layerkit_target};
@@ -229,6 +232,64 @@ pub unsafe extern "C" fn layerkit_image_unpack(
         let directory = Path::new(text("directory", directory)?);
         image.engine.image_unpack(&image.summary.id, directory, &core_options(options)?, &core_task(task)?)
     })
+}
+
+/// Lists its files without unpacking anything: a JSON list of objects with `path`, `type` (`file`, `directory`, `symlink`,
+/// `char_device`, `block_device` or `fifo`), `mode`, `uid`, `gid`, `size`, `mtime` (seconds since 1970), `mtime_nanoseconds`, `links`,
+/// `target` (of a symlink), `device` (major and minor number) and `layer` (its digest), each directory before what it holds. `options` and
+/// `task` may be NULL. A path that is not there is `not_found`. Free `*out` with `layerkit_string_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn layerkit_image_files(
+    image: *const layerkit_image,
+    options: *const layerkit_files_options,
+    task: *const layerkit_task,
+    out: *mut *mut c_char,
+) -> *mut layerkit_error {
+    // SAFETY: pointers are NULL or as documented.
+    unsafe {
+        give_json(out, || {
+            let image = given(image)?;
+            image.engine.image_files(&image.summary.id, &core_options(options)?, &core_task(task)?)
+        })
+    }
+}
+
+/// Writes the content of a regular file of it; symlinks are followed inside the image. `task` may be NULL. A path that is not there is
+/// `not_found`, a directory or a device `invalid_argument`. A layer that is damaged is `digest_mismatch`, once all is written at the latest.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn layerkit_image_read(
+    image: *const layerkit_image,
+    path: *const c_char,
+    target: *const layerkit_target,
+    task: *const layerkit_task,
+) -> *mut layerkit_error {
+    // SAFETY: pointers are NULL or as documented.
+    done(|| unsafe {
+        let image = given(image)?;
+        let (path, target) = (Path::new(text("path", path)?), core_target(target)?);
+        image.engine.image_read(&image.summary.id, path, target, &core_task(task)?)
+    })
+}
+
+/// What another image (a name or an ID) adds, changes and deletes, compared with this one: a JSON list of objects with `path` and `kind`
+/// (`added`, `changed` or `deleted`), sorted by path. Changed is what has another type, mode, owner, group, device number, link target,
+/// extended attribute, size or content. `options` and `task` may be NULL. Free `*out` with `layerkit_string_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn layerkit_image_diff(
+    image: *const layerkit_image,
+    other: *const c_char,
+    options: *const layerkit_image_diff_options,
+    task: *const layerkit_task,
+    out: *mut *mut c_char,
+) -> *mut layerkit_error {
+    // SAFETY: pointers are NULL or as documented.
+    unsafe {
+        give_json(out, || {
+            let image = given(image)?;
+            let (other, options) = (text("other", other)?, core_options(options)?);
+            image.engine.image_diff(&image.summary.id, other, &options, &core_task(task)?)
+        })
+    }
 }
 
 /// Removes it by its ID: see `layerkit_images_remove`. The object still has to be freed. `options` may be NULL.

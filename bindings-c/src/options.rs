@@ -187,6 +187,30 @@ pub struct layerkit_unpack_options {
     pub replace: u8,
 }
 
+/// Which files of an image to list.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct layerkit_files_options {
+    /// `sizeof(layerkit_files_options)`: set by `LAYERKIT_FILES_OPTIONS_INIT`.
+    pub size: usize,
+    /// Where to begin; NULL: `/`. Symlinks on the way are followed inside the image.
+    pub path: *const c_char,
+    /// Non-zero: only what a directory itself has, not all that is below.
+    pub not_recursive: u8,
+    /// Non-zero: begin at a symlink itself when `path` is one, not at what it leads to.
+    pub no_follow: u8,
+}
+
+/// What counts as a change between two images.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct layerkit_image_diff_options {
+    /// `sizeof(layerkit_image_diff_options)`: set by `LAYERKIT_IMAGE_DIFF_OPTIONS_INIT`.
+    pub size: usize,
+    /// Non-zero: another time of the last change, too.
+    pub mtime: u8,
+}
+
 /// How to verify a store.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -216,6 +240,10 @@ unsafe impl Versioned for layerkit_remove_options {}
 unsafe impl Versioned for layerkit_prune_options {}
 // SAFETY: as above.
 unsafe impl Versioned for layerkit_unpack_options {}
+// SAFETY: as above.
+unsafe impl Versioned for layerkit_files_options {}
+// SAFETY: as above.
+unsafe impl Versioned for layerkit_image_diff_options {}
 // SAFETY: as above.
 unsafe impl Versioned for layerkit_verify_options {}
 
@@ -317,6 +345,22 @@ impl Options for layerkit_prune_options {
 impl Options for layerkit_unpack_options {
     unsafe fn describe(&self, object: &mut Object) -> Result<()> {
         object.flag("replace", self.replace);
+        Ok(())
+    }
+}
+
+impl Options for layerkit_files_options {
+    unsafe fn describe(&self, object: &mut Object) -> Result<()> {
+        object.set("recursive", self.not_recursive == 0);
+        object.set("follow", self.no_follow == 0);
+        // SAFETY: as the caller promises.
+        unsafe { object.text("path", self.path) }
+    }
+}
+
+impl Options for layerkit_image_diff_options {
+    unsafe fn describe(&self, object: &mut Object) -> Result<()> {
+        object.flag("mtime", self.mtime);
         Ok(())
     }
 }

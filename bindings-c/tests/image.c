@@ -55,9 +55,36 @@ static void it_is_named_unpacked_and_removed(void) {
     layerkit_engine_free(engine);
 }
 
+static void its_files_are_listed_read_and_compared(void) {
+    layerkit_engine *engine = open_engine();
+    layerkit_image *image = import_hello(engine, "hello:1");
+    layerkit_files_options options = LAYERKIT_FILES_OPTIONS_INIT;
+    layerkit_target target = LAYERKIT_TARGET_PATH(in_folder("content"));
+    char *json = NULL;
+    GOOD(layerkit_image_files(image, NULL, NULL, &json));
+    CHECK(strstr(json, "[{\"path\":\"/\"") == json && strstr(json, "\"path\":\"/hello\",\"type\":\"file\"") != NULL);
+    layerkit_string_free(json);
+    options.path = "hello";
+    options.not_recursive = options.no_follow = 1;
+    GOOD(layerkit_image_files(image, &options, NULL, &json));
+    CHECK(strstr(json, "[{\"path\":\"/hello\"") == json);
+    layerkit_string_free(json);
+    GOOD(layerkit_image_read(image, "/hello", &target, NULL));
+    CHECK(access(in_folder("content"), R_OK) == 0);
+    FAILS(layerkit_image_read(image, "/", &target, NULL), LAYERKIT_ERROR_INVALID_ARGUMENT, "is a directory");
+    FAILS(layerkit_image_read(image, "/none", &target, NULL), LAYERKIT_ERROR_NOT_FOUND, "/none");
+    FAILS(layerkit_image_read(image, NULL, &target, NULL), LAYERKIT_ERROR_INVALID_ARGUMENT, "path is NULL");
+    GOOD(layerkit_image_diff(image, "hello:1", NULL, NULL, &json));
+    CHECK(!strcmp(json, "[]"));
+    layerkit_string_free(json);
+    layerkit_image_free(image);
+    layerkit_engine_free(engine);
+}
+
 int main(void) {
     TEST(it_tells_what_it_is);
     TEST(null_tells_nothing);
     TEST(it_is_named_unpacked_and_removed);
+    TEST(its_files_are_listed_read_and_compared);
     return totals();
 }

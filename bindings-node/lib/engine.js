@@ -4,6 +4,7 @@
 const { NativeEngine } = require('../native.js');
 const { BuildCache } = require('./build-cache.js');
 const { Builder } = require('./builder.js');
+const { Containers } = require('./containers.js');
 const { invalidArgument } = require('./errors.js');
 const { Images } = require('./images.js');
 const { encode, run } = require('./operation.js');
@@ -29,6 +30,7 @@ class Engine {
     this.#native = native;
     this.root = root;
     this.images = new Images(native);
+    this.containers = new Containers(native, this.images);
     this.buildCache = new BuildCache(native);
     this.registry = new Registry(native);
     this.system = new System(native);

@@ -24,11 +24,21 @@ class LayerkitError extends Error {
   }
 }
 
+/** A command in a container that failed, or could not be executed: how, and what it wrote as far as no stream of the caller's took it. */
+class ContainerError extends LayerkitError {
+  constructor(code, message, { stdout = Buffer.alloc(0), stderr = Buffer.alloc(0), ...options } = {}) {
+    super(code, message, options);
+    Object.defineProperty(this, 'name', { value: 'ContainerError', configurable: true, writable: true });
+    Object.assign(this, { stdout, stderr });
+  }
+}
+
 /** The error in a `failed` message of the native side; `causes` has a `{ cause }` for some codes. */
 function fromNative(payload, causes) {
   const { code, message, fields } = JSON.parse(payload);
   const text = message.startsWith('options: ') ? camelQuotes(message) : message;
-  return new LayerkitError(code, text, { ...causes[code], fields: camel(fields) });
+  const Class = code === 'container_failed' ? ContainerError : LayerkitError;
+  return new Class(code, text, { ...causes[code], fields: camel(fields) });
 }
 
 function invalidArgument(message, options) {
@@ -42,4 +52,4 @@ function wrongArgument(message) {
   return found ? `an argument is ${found[1].toLowerCase()} and not ${found[2].toLowerCase()}` : message;
 }
 
-module.exports = { ERROR_CODES, LayerkitError, fromNative, invalidArgument, wrongArgument };
+module.exports = { ContainerError, ERROR_CODES, LayerkitError, fromNative, invalidArgument, wrongArgument };

@@ -1,10 +1,11 @@
 'use strict';
 // One image, as it was when it was looked up.
 
+const { buffer } = require('node:stream/consumers');
 const { withAuth } = require('./credentials.js');
 const { camel } = require('./names.js');
 const { encode, own, run } = require('./operation.js');
-const { toPath } = require('./streams.js');
+const { Content, toPath } = require('./streams.js');
 
 /** An image of an engine. Its properties are those of the core's summary; its methods go by its ID. */
 class Image {
@@ -52,6 +53,29 @@ class Image {
     const begin = (listener, events) =>
       this.#native.imageUnpack(this.id, toPath(directory), encode(own(options)), events, listener);
     await run(begin, options);
+  }
+
+  async files(options = {}) {
+    const begin = (listener, events) => this.#native.imageFiles(this.id, encode(own(options)), events, listener);
+    return camel(await run(begin, options));
+  }
+
+  open(path, options = {}) {
+    const content = new Content();
+    const begin = (listener, events) => this.#native.imageRead(this.id, path, events, listener);
+    // What fails, fails in the stream.
+    run(begin, options, content).catch(() => {});
+    return content.stream;
+  }
+
+  async read(path, options) {
+    return buffer(this.open(path, options));
+  }
+
+  async diff(other, options = {}) {
+    const name = other instanceof Image ? other.id : other;
+    const begin = (listener, events) => this.#native.imageDiff(this.id, name, encode(own(options)), events, listener);
+    return camel(await run(begin, options));
   }
 
   remove(options) {

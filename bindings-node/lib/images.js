@@ -96,4 +96,4 @@ class Images {
   }
 }
 
-module.exports = { Images, withFilters };
+module.exports = { Images, reference, withFilters };

@@ -4,7 +4,7 @@
 /** Properties whose own keys belong to the user, or to a specification, and stay as they are. */
 const MAPS = new Set([
   ...['labels', 'buildargs', 'filters', 'manifest', 'users'],
-  ...['files', 'contexts', 'secrets', 'ssh', 'auths', 'flags', 'args'],
+  ...['files', 'contexts', 'secrets', 'ssh', 'auths', 'flags', 'args', 'tmpfs'],
 ]);
 
 // An underscore of the user's is doubled, which makes the two inverse: `no_cache` is an unknown option, not `noCache`.

@@ -37,7 +37,26 @@ const answers = (operation, number) => ({
   give: (chunk) => operation.give(number, chunk),
   taken: () => operation.taken(number),
   broken: () => operation.broken(number),
+  cancel: () => operation.cancel(),
+  resize: (rows, cols) => operation.resize(rows, cols),
+  signal(signal) {
+    const payload = operation.signal(signal);
+    if (payload) throw fromNative(payload, {});
+  },
+  detach: () => operation.detach(),
 });
+
+/** What an operation that failed is to reject with. */
+function failure(payload, thrown, signal, streams) {
+  const broken = streams.find((stream) => stream.failure)?.failure;
+  const error = fromNative(payload, {
+    callback: thrown ?? broken,
+    cancelled: signal?.aborted ? { cause: signal.reason } : undefined,
+  });
+  // A stream that has no other way to end its operation cancels it.
+  if (error.code !== 'cancelled' || signal?.aborted || !broken) return error;
+  return new LayerkitError('callback', 'the stream failed', broken);
+}
 
 /** Starts an operation and resolves with its last message: `kind` (`done` or `failed`), `payload`, and what was thrown. */
 function perform(begin, { signal, onProgress }, streams) {
@@ -81,19 +100,15 @@ function perform(begin, { signal, onProgress }, streams) {
 
 /**
  * Calls `begin(listener, events)`, which starts an operation on a thread of its own, and settles with its answer.
- * `streams` are the Sources and Targets of streams.js whose bytes the operation moves, in its order.
+ * `streams` are the Sources and Targets of streams.js whose bytes the operation moves, in its order; behind them may stand what
+ * else takes part in it.
  */
 async function run(begin, options = {}, ...streams) {
   try {
     check(checked(options));
     const { kind, payload, thrown } = await perform(begin, options, streams);
     // Errors are made here and not in the listener, where the stack would not lead to the caller.
-    if (kind === 'failed') {
-      throw fromNative(payload, {
-        callback: thrown ?? streams.find((stream) => stream.failure)?.failure,
-        cancelled: options.signal?.aborted ? { cause: options.signal.reason } : undefined,
-      });
-    }
+    if (kind === 'failed') throw failure(payload, thrown, options.signal, streams);
     for (const stream of streams) await stream.finish();
     if (thrown) throw new LayerkitError('callback', 'done, but the progress callback failed', thrown);
     return JSON.parse(payload);

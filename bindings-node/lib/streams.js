@@ -73,6 +73,7 @@ class Source {
 /** A stream that an operation writes. Ended on success and destroyed on failure, like the last one of a `pipeline`. */
 class Target {
   #target;
+  #standard;
   #chunks;
   #end;
   #operation;
@@ -81,6 +82,8 @@ class Target {
 
   constructor(target) {
     this.#target = toWritable(target);
+    // Neither ended nor destroyed: they are the process's.
+    this.#standard = this.#target._isStdio === true;
     this.#chunks = new Readable({ read: () => this.#operation.taken() });
   }
 
@@ -107,8 +110,40 @@ class Target {
 
   abandon(error) {
     this.#chunks.destroy();
+    if (this.#standard) return;
     // The caller hears of the error from the promise; a stream that nobody listens to must not end the process with it.
     this.#target.on?.('error', () => {}).destroy?.(error);
+  }
+}
+
+/** A stream that an operation fills for the caller to read: `stream`. Destroying it ends the operation. */
+class Content {
+  #operation;
+
+  constructor() {
+    this.stream = new Readable({
+      read: () => this.#operation?.taken(),
+      destroy: (error, done) => {
+        this.#operation?.broken();
+        done(error);
+      },
+    });
+  }
+
+  start(operation) {
+    this.#operation = operation;
+  }
+
+  write(chunk) {
+    this.stream.push(chunk);
+  }
+
+  finish() {
+    if (!this.stream.destroyed) this.stream.push(null);
+  }
+
+  abandon(error) {
+    this.stream.destroy(error);
   }
 }
 
@@ -126,4 +161,4 @@ function openTarget(target) {
   return typeof path === 'string' ? { path, streams: [] } : { streams: [new Target(path)] };
 }
 
-module.exports = { openSource, openTarget, toPath };
+module.exports = { Content, Target, openSource, openTarget, toPath, toReadable };

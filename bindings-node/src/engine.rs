@@ -37,7 +37,7 @@ fn given(from: Origin<'_>) -> Option<Source> {
 }
 
 /// Makes a source of what JavaScript gave.
-fn source(from: Origin<'_>) -> impl FnOnce(&mut Call) -> Source + Send + 'static {
+pub fn source(from: Origin<'_>) -> impl FnOnce(&mut Call) -> Source + Send + 'static {
     let from = given(from);
     |call| from.unwrap_or_else(|| Source::Stream(Box::new(Reader::new(call.conversation()))))
 }
@@ -307,6 +307,55 @@ impl NativeEngine {
     ) -> napi::Result<Operation> {
         self.run(env, listener, events, move |engine, call| {
             engine.image_unpack(&image, directory.as_ref(), &parse(&options)?, &call.task())
+        })
+    }
+
+    /// Lists the files of an image.
+    #[napi(catch_unwind)]
+    pub fn image_files(
+        &self,
+        env: Env,
+        image: String,
+        options: String,
+        events: bool,
+        listener: Listener<'_>,
+    ) -> napi::Result<Operation> {
+        self.run(env, listener, events, move |engine, call| {
+            engine.image_files(&image, &parse(&options)?, &call.task())
+        })
+    }
+
+    /// Writes the content of a file of an image to the operation's stream.
+    #[napi(catch_unwind)]
+    pub fn image_read(
+        &self,
+        env: Env,
+        image: String,
+        path: String,
+        events: bool,
+        listener: Listener<'_>,
+    ) -> napi::Result<Operation> {
+        self.run(env, listener, events, move |engine, mut call| {
+            let (task, writer) = (call.task(), Writer::new(call.conversation()));
+            let target = Target::Stream(Box::new(writer.clone()));
+            engine.image_read(&image, path.as_ref(), target, &task)?;
+            writer.finish()
+        })
+    }
+
+    /// What another image adds, changes and deletes.
+    #[napi(catch_unwind)]
+    pub fn image_diff(
+        &self,
+        env: Env,
+        image: String,
+        other: String,
+        options: String,
+        events: bool,
+        listener: Listener<'_>,
+    ) -> napi::Result<Operation> {
+        self.run(env, listener, events, move |engine, call| {
+            engine.image_diff(&image, &other, &parse(&options)?, &call.task())
         })
     }
 

@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use layerkit::{CancelToken, Error, ErrorKind, Event, Result, Task};
+use layerkit::{CancelToken, ContainerControl, Error, ErrorKind, Event, Result, Task};
 use napi::bindgen_prelude::{Buffer, Either, FnArgs, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
@@ -60,6 +60,8 @@ struct Running {
     token: CancelToken,
     /// One for each stream.
     answers: Vec<Sender<Answer>>,
+    /// What JavaScript asks of the command that the operation is attached to, if it is.
+    control: ContainerControl,
     /// Disconnects when the thread is done.
     ended: Option<Receiver<()>>,
 }
@@ -102,6 +104,28 @@ impl Operation {
         self.answer(stream, Answer::Broken);
     }
 
+    /// Tells the terminal of the command that it is attached to its size.
+    #[napi(catch_unwind)]
+    pub fn resize(&self, rows: u16, cols: u16) {
+        self.control(|control| control.resize(rows, cols));
+    }
+
+    /// Sends that command a signal. The answer is the error, when there is no such signal.
+    #[napi(catch_unwind)]
+    pub fn signal(&self, signal: String) -> Option<String> {
+        self.control(|control| control.signal(&signal))?.err().map(|error| describe(&error))
+    }
+
+    /// Ends it and leaves that command running.
+    #[napi(catch_unwind)]
+    pub fn detach(&self) {
+        self.control(ContainerControl::detach);
+    }
+
+    fn control<T>(&self, ask: impl FnOnce(&ContainerControl) -> T) -> Option<T> {
+        lock(&self.0).as_ref().map(|running| ask(&running.control))
+    }
+
     fn answer(&self, stream: u32, answer: Answer) {
         if let Some(running) = lock(&self.0).as_ref()
             && let Some(answers) = running.answers.get(stream as usize)
@@ -118,6 +142,7 @@ pub struct Call {
     token: CancelToken,
     /// Of the streams that nobody has yet.
     answers: VecDeque<Receiver<Answer>>,
+    control: ContainerControl,
     events: bool,
 }
 
@@ -130,6 +155,11 @@ impl Call {
         }
         let (port, token) = (Arc::clone(&self.port), self.token.clone());
         task.on_event(move |event| notify(&port, &token, event))
+    }
+
+    /// What JavaScript asks of the command that this operation is attached to.
+    pub fn control(&self) -> ContainerControl {
+        self.control.clone()
     }
 
     /// The next stream of this operation, in the order in which JavaScript has them. Behind the last, one that ends at once.
@@ -240,14 +270,15 @@ fn launch<T: Serialize>(
     events: bool,
     body: impl FnOnce(Call) -> Result<T> + Send + 'static,
 ) -> Result<()> {
-    let token = CancelToken::new()?;
+    let (token, control) = (CancelToken::new()?, ContainerControl::new());
     let (answers, receivers): (Vec<_>, _) = (0..STREAMS).map(|_| mpsc::channel()).unzip();
     let (ending, ended) = mpsc::channel();
-    *lock(slot) = Some(Running { token: token.clone(), answers, ended: Some(ended) });
+    *lock(slot) =
+        Some(Running { token: token.clone(), answers, control: control.clone(), ended: Some(ended) });
     let mine = Arc::clone(slot);
     let thread = std::thread::Builder::new().name("layerkit".into()).spawn(move || {
         let _ending: Sender<()> = ending;
-        let call = Call { port: Arc::clone(&port), token, answers: receivers, events };
+        let call = Call { port: Arc::clone(&port), token, answers: receivers, control, events };
         let outcome =
             catch_unwind(AssertUnwindSafe(|| body(call))).unwrap_or_else(|panic| Err(panicked(&*panic)));
         // The descriptor of the token goes before the caller hears of the end, not when the collector finds the operation.

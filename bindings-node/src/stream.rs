@@ -3,9 +3,9 @@
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use layerkit::{Error, Result};
+use layerkit::{Error, LogStream, Result};
 
-use crate::operation::{Answer, Conversation};
+use crate::operation::{Answer, Call, Conversation};
 
 /// Bytes that travel to JavaScript at once.
 const CHUNK: usize = 256 * 1024;
@@ -106,5 +106,35 @@ impl Write for Writer {
     /// Waits until the stream has taken all: what fails to be written must not come after it counts.
     fn flush(&mut self) -> io::Result<()> {
         self.finish().map_err(Error::into_io)
+    }
+}
+
+/// What a container writes, to JavaScript's streams. Each chunk goes as it comes, once the stream has taken the one before.
+pub struct Outlets {
+    /// Which of `streams` is whose; none for what nobody wants.
+    stdout: Option<usize>,
+    stderr: Option<usize>,
+    streams: Vec<Conversation>,
+}
+
+impl Outlets {
+    /// Of a call's streams the first ones; both outputs may share one. Their numbers are JavaScript's.
+    pub fn new(call: &mut Call, stdout: Option<u32>, stderr: Option<u32>) -> Self {
+        let [stdout, stderr] = [stdout, stderr].map(|number| number.map(|number| number as usize));
+        let count = stdout.max(stderr).map_or(0, |last| last + 1);
+        Outlets { stdout, stderr, streams: (0..count.min(2)).map(|_| call.conversation()).collect() }
+    }
+
+    /// Hands a chunk over. Waits while the stream has not taken the last one.
+    pub fn write(&self, from: LogStream, bytes: &[u8]) -> Result<()> {
+        let number = match from {
+            LogStream::Stdout => self.stdout,
+            LogStream::Stderr => self.stderr,
+        };
+        if let Some(stream) = number.and_then(|number| self.streams.get(number)) {
+            stream.wait()?;
+            stream.write(bytes.to_vec());
+        }
+        Ok(())
     }
 }

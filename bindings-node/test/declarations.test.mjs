@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const DECLARATIONS = read('../index.d.ts');
-const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'build/options', 'dockerfile/report', 'dockerfile/steps', 'registry/options']
+const CORE = ['engine', 'config', 'event', 'store/report', 'archive/options', 'archive/files/report', 'build/options', 'dockerfile/report', 'dockerfile/steps', 'registry/options', 'containers/options', 'containers/report']
   .map((name) => read(`../../core/src/${name}.rs`))
   .join('\n');
 
@@ -33,12 +33,48 @@ const REGISTRY_REPORTS = ['PushedImage', 'SearchResult', 'LoginReport', 'LogoutR
 
 const DOCKERFILE = ['Report', 'Directives', 'Stage', 'Instruction', 'Heredoc'].map((name) => `Dockerfile${name}`);
 
-for (const name of [...OPTIONS, ...DOCKERFILE, 'UnpackOptions', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'CachePruneOptions', 'BuildResult', 'BuildStep']) {
+for (const name of [...OPTIONS, ...DOCKERFILE, 'UnpackOptions', 'FilesOptions', 'ImageDiffOptions', 'FileChange', 'VerifyOptions', ...REPORTS, ...REGISTRY_OPTIONS, ...REGISTRY_REPORTS, 'Ulimit', 'CachePruneOptions', 'BuildResult', 'BuildStep']) {
   test(`${name} has the core's keys`, () => assert.deepEqual(declared(name), core(name)));
 }
 
 test('BuildOptions has the keys of the core, tag, and the streams', () => {
   assert.deepEqual(declared('BuildOptions'), [...core('BuildOptions'), 'context', 'output', 'tag'].sort());
+});
+
+const CONTAINERS = [
+  ...['ContainerListOptions', 'ContainerPruneOptions', 'ContainerPruneReport', 'TerminalSize', 'ExitReport'],
+  ...['CommitOptions', 'PutArchiveOptions', 'FileChange', 'TopReport', 'PathStat'],
+];
+
+for (const name of CONTAINERS) test(`${name} has the core's keys`, () => assert.deepEqual(declared(name), core(name)));
+
+const ALSO = {
+  CreateOptions: ['remove'],
+  RunOptions: [],
+  StartOptions: [],
+  AttachOptions: ['stdin', 'signal'],
+  WaitOptions: ['signal'],
+  StopOptions: ['signal'],
+  LogsOptions: ['demux', 'signal'],
+  ExecOptions: ['signal'],
+  ContainerRemoveOptions: ['v'],
+};
+// What is given otherwise: what is inherited, and the command as an argument.
+const ELSEWHERE = { RunOptions: ['create'], ExecOptions: ['command'] };
+
+for (const [name, also] of Object.entries(ALSO)) {
+  test(`${name} has the core's keys, and those of JavaScript`, () => {
+    const wanted = [...core(name).filter((key) => !ELSEWHERE[name]?.includes(key)), ...also];
+    assert.deepEqual(declared(name), wanted.sort());
+  });
+}
+
+test('ContainerMount has the keys of the core, and says its type', () => {
+  assert.deepEqual(declared('ContainerMount'), core('ContainerMount').map((key) => (key === 'kind' ? 'type' : key)).sort());
+});
+
+test('Container has the keys of the summary, shortId and warnings', () => {
+  assert.deepEqual(declared('Container'), [...core('ContainerSummary'), 'shortId', 'warnings'].sort());
 });
 
 test('LoginOptions has the keys of the core, and registry', () => {
@@ -47,6 +83,10 @@ test('LoginOptions has the keys of the core, and registry', () => {
 
 test('PruneReport adds its own to those of RemoveReport', () => {
   assert.deepEqual([...declared('PruneReport'), ...declared('RemoveReport')].sort(), core('PruneReport'));
+});
+
+test('ImageFile has the keys of the core, whose type is a word of Rust', () => {
+  assert.deepEqual(declared('ImageFile'), core('ImageFile').map((name) => (name === 'kind' ? 'type' : name)).sort());
 });
 
 test('Image has the keys of the summary, shortId and built', () => {

@@ -193,3 +193,40 @@ test('streams are destroyed when the operation fails', async (t) => {
   assert.equal((await failed)[0], error);
   assert.ok(target.destroyed);
 });
+
+test('a file of an image is read whole or as a stream, at the pace of who reads', async (t) => {
+  const engine = await openEngine(t);
+  const image = await engine.images.import(Readable.from(largeTar(20)), FIXED);
+  const whole = await image.read('/large');
+  assert.equal(whole.length, 20 * 1024 * 1024);
+  const stream = image.open('large');
+  await once(stream, 'readable');
+  await sleep(50);
+  assert.ok(stream.readableLength < 2 * 1024 * 1024, `${stream.readableLength} bytes wait to be read`);
+  assert.ok((await buffer(stream)).equals(whole));
+  const paths = (await image.files()).map(({ path, type }) => `${type} ${path}`);
+  assert.deepEqual(paths, ['directory /', 'file /large']);
+});
+
+test('a stream of a file fails as a read does, and ends what it is filled by', async (t) => {
+  const engine = await openEngine(t);
+  const image = await engine.images.import(Readable.from(largeTar(5)), FIXED);
+  const nothing = await rejection(buffer(image.open('/nope')));
+  assert.equal(nothing.code, 'not_found');
+  assert.equal((await rejection(image.read('/'))).code, 'invalid_argument');
+  assert.equal((await rejection(image.read(7))).code, 'invalid_argument');
+  const [error] = await once(image.open('/nope'), 'error');
+  assert.equal(error.code, 'not_found');
+
+  const left = image.open('/large');
+  await once(left, 'readable');
+  left.destroy();
+  await once(left, 'close');
+  const controller = new AbortController();
+  const aborted = image.open('/large', { signal: controller.signal });
+  await once(aborted, 'readable');
+  controller.abort();
+  const cancelled = await rejection(buffer(aborted));
+  assert.equal(cancelled.code, 'cancelled');
+  assert.equal(cancelled.name, 'AbortError');
+});

@@ -1,7 +1,7 @@
 // A store of its own for each test, and tars to fill it with.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,15 +21,16 @@ export async function openEngine(t) {
   return engine;
 }
 
-function header(name, size) {
+function header(name, size, { mode = '0000644', type = '0', target = '' } = {}) {
   const block = Buffer.alloc(512);
   block.write(name, 0);
-  block.write('0000644\0', 100);
+  block.write(`${mode}\0`, 100);
   block.write('0000000\0', 108);
   block.write('0000000\0', 116);
   block.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
   block.write('00000000000\0', 136);
-  block.write('        0', 148);
+  block.write(`        ${type}`, 148);
+  block.write(target, 157);
   block.write('ustar\x0000', 257);
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
@@ -43,6 +44,27 @@ export function tar(files) {
     return [header(name, bytes.length), bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
   });
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+const APPLETS = ['sh', 'cat', 'echo', 'true', 'sleep', 'stty', 'dd', 'wc', 'rm', 'mkdir', 'head', 'id', 'seq'];
+
+/** A tar of a root file system with a shell: the static busybox. */
+export function shell() {
+  const bytes = readFileSync('/bin/busybox');
+  const busybox = [header('bin/busybox', bytes.length, { mode: '0000755' }), bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
+  const links = APPLETS.map((name) => header(`bin/${name}`, 0, { type: '2', target: 'busybox' }));
+  return Buffer.concat([...busybox, ...links, tar({ 'etc/passwd': 'root:x:0:0::/:/bin/sh\n', 'srv/file': 'content\n' })]);
+}
+
+/** An engine with the image `base:1`, and its containers gone after the test. */
+export async function openWithBase(t) {
+  const engine = await Engine.open({ root: join(folder(t), 'store') });
+  t.after(async () => {
+    for (const container of await engine.containers.list({ all: true })) await container.remove({ force: true });
+    await engine.close();
+  });
+  await engine.images.import(shell(), { name: 'base:1', changes: ['CMD ["sh"]'] });
+  return engine;
 }
 
 /** Chunks of a tar with one file of `megabytes` MB that do not compress. */
@@ -67,17 +89,31 @@ export async function rejection(promise) {
   return value.error;
 }
 
-/** What this process holds: descriptors and threads. */
+/** The processes that this one has started, or was left, and has not reaped. */
+function children() {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const parent = (pid) => {
+    try {
+      return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')[1]);
+    } catch {
+      return 0;
+    }
+  };
+  return pids.filter((pid) => parent(pid) === process.pid).length;
+}
+
+/** What this process holds: descriptors, threads and children. */
 export const holdings = () => ({
   descriptors: readdirSync('/proc/self/fd').length,
   threads: readdirSync('/proc/self/task').length,
+  children: children(),
 });
 
 /** Fails unless this process soon holds no more than `before`: a thread's last breath comes after its answer. */
 export async function assertNothingLeft(before) {
   for (let tries = 0; tries < 100; tries += 1) {
     const now = holdings();
-    if (now.descriptors <= before.descriptors && now.threads <= before.threads) return;
+    if (Object.keys(before).every((what) => now[what] <= before[what])) return;
     await sleep(50);
   }
   assert.deepEqual(holdings(), before, 'something is left');

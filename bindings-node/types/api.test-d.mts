@@ -1,6 +1,7 @@
 // Compiled, never run: a program on the public declarations, and what they must refuse.
 import { createReadStream, createWriteStream } from 'node:fs';
-import { Engine, ERROR_CODES, Image, LayerkitError, type Auth, type ErrorCode, type Event } from 'layerkit';
+import { ContainerControl, ContainerError, Engine, ERROR_CODES, Image, LayerkitError } from 'layerkit';
+import type { Auth, CommandResult, Container, ErrorCode, Event, FileChange, LogChunk } from 'layerkit';
 
 await using engine: Engine = await Engine.open({ root: new URL('file:///tmp/store'), limits: { entries: 10 } });
 const other = await Engine.open({ registry: { insecure: ['localhost:5000'], caFiles: [new URL('file:///ca.pem')], retries: 0 } });
@@ -17,6 +18,10 @@ await engine.images.load((await fetch('http://127.0.0.1/')).body!);
 await engine.images.save([base, 'other:1', ...loaded], createWriteStream('out.tar'), { format: 'oci-archive' });
 await base.save(process.stdout);
 await base.unpack('rootfs', { replace: true });
+const targets: (string | null)[] = (await base.files({ path: '/lib', recursive: false, follow: false })).map(({ target }) => target);
+const osRelease: string = (await base.read('/etc/os-release', { signal: controller.signal })).toString('utf8');
+base.open('/etc/os-release').pipe(process.stdout);
+const added: string[] = (await base.diff('other:1', { mtime: true })).filter(({ kind }) => kind === 'added').map(({ path }) => path);
 
 const committed: Image = await engine
   .build('base', { name: 'one' })
@@ -62,6 +67,43 @@ const kinds: string[] = (await engine.registry.referrers('app', { artifactType: 
 const { mounted } = await engine.registry.copy('a', 'b', { referrers: true, sourceAuth: auth, destinationAuth: auth });
 await engine.registry.delete('app:1', { auth });
 
+const control = new ContainerControl();
+const result: CommandResult = await engine.containers.run(base, ['cat'], {
+  remove: true,
+  environment: { A: 1, B: null, C: undefined },
+  tmpfs: { '/run': 'size=1m' },
+  tty: true,
+  ttySize: { rows: 24, cols: 80 },
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: null,
+  control,
+  signal: controller.signal,
+});
+const bytes: Buffer = result.stdout;
+const container: Container = await engine.containers.run('base', undefined, { detach: true });
+const code: number | null = (await container.wait({ timeoutMs: 1000 })).exitCode;
+await engine.containers.run('base', ['cat'], { stdin: Buffer.from('x'), check: false });
+await container.exec(['sh'], { stdin: (async function* () { yield 'exit\n'; })(), stderr: new WritableStream() });
+const attached = await container.attach({ stdin: true, stderr: false });
+attached.stdin?.end('x');
+for await (const chunk of attached.stdout ?? []) console.log(chunk);
+for await (const chunk of container.logs({ follow: true, demux: true, since: new Date() })) {
+  const { stream, data }: LogChunk = chunk;
+  console.log(stream, data.length);
+}
+container.export().pipe(createWriteStream('out.tar'));
+await container.putArchive('/srv', container.getArchive('/srv/x'), { noOverwriteDirNonDir: true });
+const changes: FileChange[] = await container.diff();
+const made: Image = await container.commit({ repository: 'made', changes: ['CMD ["sh"]'], pause: false });
+await container.kill('SIGTERM');
+await container.stop({ timeout: 1 });
+const running: string[] = (await engine.containers.list({ filters: { status: 'running' } })).map(({ name }) => name);
+// @ts-expect-error a command is a list of words
+await engine.containers.run('base', 'cat');
+// @ts-expect-error to attach gives streams
+await container.attach({ stdin: process.stdin });
+
 function show(event: Event): string {
   switch (event.event) {
     case 'step_log':
@@ -82,6 +124,7 @@ try {
     const line: number | undefined = error.line;
     const code: ErrorCode = error.code;
     console.log(line, code, error.exitCode, error.outputTail, error.cause);
+    if (error instanceof ContainerError) console.log(error.stderr.toString(), error.exitCode);
     console.log(error.status, error.registryCode, error.host, error.repository);
   }
 }
@@ -101,5 +144,6 @@ new Engine();
 // @ts-expect-error images are read only
 base.id = 'x';
 
+export { bytes, changes, code, made, running };
 export { ERROR_CODES, architecture, cache, id, mode, reclaimed, show, text, untagged, whole, wrong };
 export { digest, either, kinds, layers, mounted, plain, readable, removed, scheme, sizes, stars, stored, tags };

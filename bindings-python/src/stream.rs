@@ -8,10 +8,11 @@ use std::sync::Arc;
 use layerkit::{CancelToken, Error, ErrorKind, Source, Target};
 use pyo3::exceptions::{PyBlockingIOError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::operation::{Caller, Operation};
+use crate::caller::Caller;
+use crate::operation::Operation;
 
 /// What one call of a file object's `read` is asked for.
 const CHUNK: usize = 1 << 18;
@@ -28,16 +29,10 @@ pub fn source(object: &Bound<'_, PyAny>, operation: &Operation) -> PyResult<Sour
     if is_exactly(object, "FileIO")? {
         return Ok(Source::Fd(descriptor(object)?));
     }
-    let wait = match is_exactly(object, "BufferedReader")? && is_exactly(&object.getattr("raw")?, "FileIO")? {
-        true => Some(descriptor(object)?),
-        false => None,
-    };
-    // `read` of a buffered object insists on a full buffer, and would sit on what a slow pipe already gave.
-    let method = if is_instance(object, "BufferedIOBase")? { "read1" } else { "read" };
     Ok(Source::Stream(Box::new(Reader {
         object: Arc::new(object.clone().unbind()),
-        method,
-        wait,
+        method: read_method(object)?,
+        wait: waited_on(object)?,
         cancel: operation.token().clone(),
         caller: operation.caller(),
         chunk: Vec::new(),
@@ -75,7 +70,42 @@ fn path(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
     Ok(None)
 }
 
-fn binary(object: &Bound<'_, PyAny>, method: &str) -> PyResult<()> {
+/// The method that reads what is there.
+pub fn read_method(object: &Bound<'_, PyAny>) -> PyResult<&'static str> {
+    // `read` of a buffered object insists on a full buffer, and would sit on what a slow pipe already gave.
+    Ok(if is_instance(object, "BufferedIOBase")? { "read1" } else { "read" })
+}
+
+/// What can be waited on before a read, where that is known.
+pub fn waited_on(object: &Bound<'_, PyAny>) -> PyResult<Option<OwnedFd>> {
+    if is_exactly(object, "BufferedReader")? && is_exactly(&object.getattr("raw")?, "FileIO")? {
+        return descriptor(object).map(Some);
+    }
+    Ok(None)
+}
+
+/// What one call of a file object's `read` gives; nothing at its end.
+pub fn read(object: &Bound<'_, PyAny>, method: &str) -> PyResult<Vec<u8>> {
+    let data = object.call_method1(method, (CHUNK,))?;
+    if data.is_none() {
+        return Err(PyBlockingIOError::new_err("the stream is not blocking and has nothing to read"));
+    }
+    bytes(&data).ok_or_else(|| PyTypeError::new_err("read() of the stream must return bytes"))
+}
+
+/// The bytes of an object that is some.
+pub fn bytes(object: &Bound<'_, PyAny>) -> Option<Vec<u8>> {
+    match object.cast::<PyBytes>() {
+        Ok(bytes) => Some(bytes.as_bytes().to_vec()),
+        Err(_) if object.is_instance_of::<PyByteArray>() || object.is_instance_of::<PyMemoryView>() => {
+            object.extract().ok()
+        }
+        Err(_) => None,
+    }
+}
+
+/// Refuses what has no such method, and text files.
+pub fn binary(object: &Bound<'_, PyAny>, method: &str) -> PyResult<()> {
     if is_instance(object, "TextIOBase")? {
         return Err(PyTypeError::new_err("a binary file is needed, not a text file (use its .buffer)"));
     }
@@ -87,7 +117,8 @@ fn binary(object: &Bound<'_, PyAny>, method: &str) -> PyResult<()> {
     Ok(())
 }
 
-fn is_exactly(object: &Bound<'_, PyAny>, class: &str) -> PyResult<bool> {
+/// Whether it is of this class of `io`, and of none that is made of it.
+pub fn is_exactly(object: &Bound<'_, PyAny>, class: &str) -> PyResult<bool> {
     Ok(object.get_type().is(&object.py().import("io")?.getattr(class)?))
 }
 
@@ -95,7 +126,8 @@ fn is_instance(object: &Bound<'_, PyAny>, class: &str) -> PyResult<bool> {
     object.is_instance(&object.py().import("io")?.getattr(class)?)
 }
 
-fn descriptor(file: &Bound<'_, PyAny>) -> PyResult<OwnedFd> {
+/// The descriptor below a raw or buffered file, as one of its own.
+pub fn descriptor(file: &Bound<'_, PyAny>) -> PyResult<OwnedFd> {
     let number = file.call_method0("fileno")?.extract()?;
     // SAFETY: an io.FileIO that answers fileno() has it open, and cannot close it while we hold the GIL.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
@@ -121,17 +153,7 @@ impl Reader {
             return Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled").into_io());
         }
         let (object, method) = (Arc::clone(&self.object), self.method);
-        let read = self.caller.call(move |py| {
-            let data = object.call_method1(py, method, (CHUNK,))?.into_bound(py);
-            if data.is_none() {
-                return Err(PyBlockingIOError::new_err("the stream is not blocking and has nothing to read"));
-            }
-            if let Ok(bytes) = data.cast::<PyBytes>() {
-                return Ok(bytes.as_bytes().to_vec());
-            }
-            data.extract::<Vec<u8>>()
-                .map_err(|_| PyTypeError::new_err("read() of the stream must return bytes"))
-        });
+        let read = self.caller.call(move |py| read(object.bind(py), method));
         (self.chunk, self.at) = (read.map_err(Error::into_io)?, 0);
         Ok(())
     }

@@ -23,6 +23,8 @@ def test_every_public_method_is_there_and_takes_the_same_arguments() -> None:
         (layerkit.Registry, aio.Registry),
         (layerkit.System, aio.System),
         (layerkit.BuildCache, aio.BuildCache),
+        (layerkit.Containers, aio.Containers),
+        (layerkit.Container, aio.Container),
     ):
         for name, method in inspect.getmembers(blocking, inspect.isfunction):
             if name.startswith("_"):

@@ -162,7 +162,7 @@ def test_the_system_reports(engine: layerkit.Engine, image: layerkit.Image, tmp_
 def test_reports_have_the_keys_their_types_promise(
     engine: layerkit.Engine, image: layerkit.Image, tmp_path: Path
 ) -> None:
-    engine.images.import_image(big_root_file_system(1))
+    big = engine.images.import_image(big_root_file_system(1))
     damaged = sorted((tmp_path / "store" / "blobs" / "sha256").iterdir())[0]
     damaged.chmod(0o600)
     damaged.write_bytes(b"?" * damaged.stat().st_size)
@@ -171,6 +171,8 @@ def test_reports_have_the_keys_their_types_promise(
     for report, shape in (
         (image.summary, types.ImageSummary),
         (image.history()[0], types.HistoryEntry),
+        (next(image.files()), types.ImageFile),
+        (image.diff(big)[0], types.FileChange),
         (engine.system.info(), types.Info),
         (usage, types.DiskUsage),
         (usage["images"], types.Usage),

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Callable
@@ -17,48 +14,8 @@ from pathlib import Path
 
 import layerkit
 import pytest
+from conftest import running, wait_until
 from layerkit import aio
-
-BUSYBOX = shutil.which("busybox")
-
-
-@pytest.fixture
-def base(engine: layerkit.Engine) -> layerkit.Image:
-    """An image with a shell, as `base:1`."""
-    info = engine.system.info()
-    if info["run_mode"] == "none":
-        pytest.skip(info["run_reason"])
-    if BUSYBOX is None:
-        pytest.skip("busybox-static is not installed")
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        tar.add(BUSYBOX, "bin/busybox")
-        for name in ("sh", "echo", "sleep", "cat", "touch"):
-            entry = tarfile.TarInfo(f"bin/{name}")
-            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(entry)
-    return engine.images.import_image(buffer.getvalue(), name="base:1")
-
-
-def running(argument: str) -> list[int]:
-    """The processes of this machine that have this argument."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                arguments = (process / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if argument.encode() in arguments:
-                found.append(int(process.name))
-    return found
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_output_comes_while_the_step_runs(

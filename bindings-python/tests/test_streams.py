@@ -263,3 +263,39 @@ def test_a_file_that_is_closed_is_refused(engine: layerkit.Engine, tmp_path: Pat
 def test_a_write_only_file_cannot_be_read(engine: layerkit.Engine, tmp_path: Path) -> None:
     with (tmp_path / "x").open("wb") as source, pytest.raises((io.UnsupportedOperation, TypeError)):
         engine.images.import_image(source)
+
+
+def test_a_file_of_an_image_is_a_binary_file(engine: layerkit.Engine, descriptors: Callable[[], int]) -> None:
+    content = os.urandom(1_000_000)
+    image = engine.images.import_image(root_file_system({"a/large": content, "b": b"one\ntwo\n"}))
+    before = descriptors()
+    with image.open("/a/large") as file:
+        assert (file.readable(), file.writable(), file.seekable()) == (True, False, False)
+        assert file.read(10) == content[:10]
+        assert file.read() == content[10:]
+        assert file.read() == b""
+    assert list(image.open("b")) == [b"one\n", b"two\n"]
+    assert image.read(Path("/b")) == b"one\ntwo\n"
+    file = image.open("/a/large")
+    image.remove()
+    engine.close()
+    assert file.read() == content
+    file.close()
+    with pytest.raises(ValueError, match="closed"):
+        file.read()
+    assert descriptors() <= before
+
+
+def test_reading_a_file_of_an_image_ends_with_its_token(engine: layerkit.Engine) -> None:
+    image = engine.images.import_image(root_file_system({"large": os.urandom(4_000_000)}))
+    token = layerkit.CancelToken()
+    with image.open("/large", cancel=token) as file:
+        assert len(file.read(100)) == 100
+        token.cancel()
+        with pytest.raises(layerkit.Cancelled):
+            file.read()
+    with pytest.raises(layerkit.NotFound, match="no such file or directory") as failed:
+        image.open("/nope")
+    assert not isinstance(failed.value, layerkit.ImageNotFound)
+    with pytest.raises(layerkit.InvalidArgument, match=r"/ of image .* is a directory"):
+        image.read("/")

@@ -30,6 +30,11 @@ pub fn on_signals(token: CancelToken) -> Outcome {
     Ok(())
 }
 
+/// Remembers the signal that cancelled.
+pub fn note(signal: i32) {
+    SIGNAL.store(signal, Ordering::SeqCst);
+}
+
 /// What a shell makes of a process that the signal ended.
 pub fn exit_code() -> u8 {
     match SIGNAL.load(Ordering::SeqCst) {

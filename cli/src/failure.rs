@@ -29,6 +29,10 @@ pub enum Failure {
     Output(io::Error),
     /// Everything has been said.
     Said,
+    /// The command of a container ended with this exit code.
+    Ended(u8),
+    /// A container could not be created or started.
+    Container(Error),
 }
 
 /// What a command's function returns.
@@ -65,6 +69,11 @@ impl Failure {
             Failure::Message(message) => output::complain(format_args!("Error: {message}")),
             Failure::Output(error) => output::complain(format_args!("Error: standard output: {error}")),
             Failure::Said => {}
+            Failure::Ended(code) => return code.into(),
+            Failure::Container(error) => {
+                output::complain(format_args!("Error: {error}"));
+                return container_exit_code(&error).into();
+            }
         }
         ExitCode::FAILURE
     }
@@ -95,6 +104,15 @@ fn exit_code(error: &Error) -> u8 {
         }
         (ErrorKind::Cancelled, _) => cancel::exit_code(),
         _ => 1,
+    }
+}
+
+/// 127 and 126 for a command that is not there or cannot be executed, and 125 for all else, as Docker's `run` has it.
+fn container_exit_code(error: &Error) -> u8 {
+    match (error.kind(), error.field("exit_code")) {
+        (ErrorKind::ContainerFailed, Some(Field::Int(code @ (126 | 127)))) => *code as u8,
+        (ErrorKind::Cancelled, _) => cancel::exit_code(),
+        _ => 125,
     }
 }
 

@@ -49,6 +49,8 @@ pub enum Arity {
     AtMost(usize),
     /// Within these bounds.
     Between(usize, usize),
+    /// So many, and then a command: from the first argument on, nothing is a flag of the verb's.
+    Command(usize),
 }
 
 /// What a verb looks like on the command line.
@@ -88,6 +90,9 @@ impl Syntax {
                 self.flag(bytes, &mut words, &mut parsed)?;
             } else {
                 parsed.arguments.push(word);
+                if let Arity::Command(_) = self.arity {
+                    parsed.arguments.extend(words.by_ref());
+                }
             }
         }
         if !parsed.help {
@@ -202,7 +207,7 @@ impl Syntax {
             Arity::Exactly(count) if there != count => {
                 format!("requires exactly {count} {}.", plural(count))
             }
-            Arity::AtLeast(count) | Arity::Between(count, _) if there < count => {
+            Arity::AtLeast(count) | Arity::Between(count, _) | Arity::Command(count) if there < count => {
                 format!("requires at least {count} {}.", plural(count))
             }
             Arity::AtMost(count) | Arity::Between(_, count) if there > count => {
@@ -273,6 +278,11 @@ impl Words {
     /// All values of a flag, as texts.
     pub fn texts(&self, long: &str) -> Outcome<Vec<String>> {
         self.values.get(long).into_iter().flatten().map(|value| utf8(value)).collect()
+    }
+
+    /// One of the arguments, which is there, as text.
+    pub fn name(&self, index: usize) -> Outcome<String> {
+        self.arguments.get(index).map_or_else(|| Ok(String::new()), |argument| utf8(argument))
     }
 
     /// The arguments as texts.
@@ -352,6 +362,15 @@ mod tests {
         assert!(!words.is_on("all"));
         assert_eq!(words.names().unwrap(), ["-a"]);
         assert_eq!(parse("-").unwrap().names().unwrap(), ["-"]);
+    }
+
+    #[test]
+    fn behind_an_image_stands_a_command_with_flags_of_its_own() {
+        const RUN: Syntax = Syntax { arity: Arity::Command(1), ..SYNTAX };
+        let words =
+            RUN.parse(["-a", "image", "ls", "-a", "--", "--nope"].map(OsString::from).to_vec()).unwrap();
+        assert_eq!(words.names().unwrap(), ["image", "ls", "-a", "--", "--nope"]);
+        assert!(words.is_on("all") && RUN.parse(Vec::new()).is_err());
     }
 
     #[test]

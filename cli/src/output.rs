@@ -6,8 +6,13 @@ use std::io::{self, IsTerminal, Write};
 
 /// Writes text as it is, at once.
 pub fn text(text: &str) -> io::Result<()> {
+    bytes(text.as_bytes())
+}
+
+/// Writes bytes as they are, at once: names of files need not be text.
+pub fn bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     out.flush()
 }
 

@@ -21,7 +21,16 @@ impl<'a> Silence<'a> {
         Ok(Silence { terminal, before })
     }
 
-    /// The same where nothing depends on it: a job in the background that touches its terminal would be stopped.
+    /// Makes a terminal raw: every key is a byte, and nothing is shown or changed.
+    pub fn raw(terminal: BorrowedFd<'a>) -> Result<Self, Errno> {
+        let before = tcgetattr(terminal)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(terminal, OptionalActions::Now, &raw)?;
+        Ok(Silence { terminal, before })
+    }
+
+    /// As [`Silence::over`], where nothing depends on it: a job in the background that touches its terminal would be stopped.
     pub fn in_foreground(terminal: BorrowedFd<'a>, modes: LocalModes) -> Option<Self> {
         if is_foreground(terminal) { Self::over(terminal, modes).ok() } else { None }
     }

@@ -145,6 +145,31 @@ fn saving_an_oci_layout_and_unpacking_leave_directories() {
 }
 
 #[test]
+fn the_files_of_an_image_are_listed_written_out_and_compared() {
+    let bench = Bench::new();
+    bench.import("a:1");
+    bench.context("FROM a:1\nCOPY file /etc/\n");
+    bench.ok(&["build", "-t=b:1", "context"]);
+    assert_eq!(bench.ok(&["ls", "a:1"]), "etc\nvar\n");
+    assert_eq!(bench.ok(&["ls", "b:1", "/etc"]), "file\nhello\n");
+    let all = "/:\netc\nvar\n\n/etc:\nfile\nhello\n\n/var:\nnoise\n";
+    assert_eq!(bench.ok(&["image", "files", "-R", "b:1"]), all);
+    let long = bench.ok(&["ls", "-l", "a:1", "etc/hello"]);
+    assert!(long.starts_with("-rw-r--r-- 1 0 0 6 ") && long.ends_with(" hello\n"), "{long}");
+    let format = "{{.Type}} {{.Path}} {{.Mode}}";
+    assert_eq!(bench.ok(&["ls", "--format", format, "a:1", "/etc"]), "file /etc/hello -rw-r--r--\n");
+    assert_eq!(bench.ok(&["cat", "a:1", "/etc/hello", "etc/../etc/hello"]), "hello\nhello\n");
+    assert_eq!(bench.ok(&["diff", "a:1", "b:1"]), "A /etc/file\n");
+    assert_eq!(bench.ok(&["diff", "b:1", "a:1"]), "D /etc/file\n");
+    let json = bench.ok(&["diff", "--format", "{{json .}}", "a:1", "b:1"]);
+    assert_eq!(json, "{\"Kind\":\"A\",\"Path\":\"/etc/file\"}\n");
+    let (code, complaint) = bench.fails(&["cat", "a:1", "/etc"]);
+    assert_eq!((code, &*complaint), (1, "Error: /etc of image a:1 is a directory\n"));
+    let (code, complaint) = bench.fails(&["ls", "a:1", "/nope"]);
+    assert_eq!((code, &*complaint), (1, "Error: no such file or directory in image a:1: /nope\n"));
+}
+
+#[test]
 fn a_build_prints_its_steps_or_with_quiet_its_id_alone() {
     let bench = Bench::new();
     bench.context("FROM scratch\nARG v\nCOPY file /\nLABEL v=$v\n");
@@ -280,8 +305,8 @@ fn what_cannot_be_done_is_refused_and_never_ignored() {
         (&["images", "-f", "x=y"], 1, "Invalid filter 'x'"),
         (&["build", "context/nowhere"], 1, "unable to prepare context: path \"context/nowhere\" not found"),
         (&["save", "-o", "no/where", "x"], 1, "invalid output path: directory \"no\" does not exist"),
-        (&["run", "x"], 1, "'run' is not a layerkit command. There are: build, history, images,"),
-        (&["image", "search"], 1, "'search' is not a layerkit image command. There are: build, history,"),
+        (&["runs", "x"], 1, "'runs' is not a layerkit command. There are: attach, build, cat, commit, cp,"),
+        (&["image", "search"], 1, "'search' is not a layerkit image command. There are: build, cat, diff,"),
         (&["tag", "x"], 1, "\"layerkit tag\" requires exactly 2 arguments."),
     ] {
         bench.refuses(words, code, complaint);

@@ -34,7 +34,13 @@ impl Digest {
 
     /// The 64 hex digits without `sha256:`.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+        let mut hex = String::with_capacity(HEX_LENGTH);
+        for byte in self.0 {
+            hex.extend([digit(byte >> 4), digit(byte & 15)]);
+        }
+        hex
     }
 
     /// The first 12 hex digits, as Docker shows an ID.

@@ -8,7 +8,8 @@ use std::sync::{Arc, RwLock};
 use serde::Deserialize;
 
 use crate::archive::{
-    self, ImportOptions, LoadOptions, LoadedImage, SaveOptions, Source, Target, UnpackOptions,
+    self, FileChange, FileContent, FilesOptions, ImageDiffOptions, ImageFile, ImportOptions, LoadOptions,
+    LoadedImage, SaveOptions, Source, Target, UnpackOptions,
 };
 use crate::build::{self, BuildInputs, BuildOptions, BuildResult};
 use crate::config::{self, Isolation, Limits, RegistryConfig};
@@ -318,6 +319,39 @@ impl Engine {
         task: &Task,
     ) -> Result<()> {
         archive::unpack(&*self.store_for(task)?, image, directory, options, task)
+    }
+
+    /// Lists a path of an image's file system and what is below it: each directory before what it holds, names sorted. From the
+    /// layers' tables of contents alone; nothing is unpacked. `not_found` for a path that is not there.
+    pub fn image_files(&self, image: &str, options: &FilesOptions, task: &Task) -> Result<Vec<ImageFile>> {
+        archive::list(&*self.store_for(task)?, image, options, task)
+    }
+
+    /// Opens a regular file of an image, links followed inside the image, to be read as its layer is decompressed. The task's cancel ends
+    /// reading too; closing the engine does not.
+    ///
+    /// `not_found`; `invalid_argument` for a directory, a device or a pipe; `invalid_image` for links that go in circles;
+    /// `digest_mismatch` at the end of the content, at the latest, for a layer that is damaged.
+    pub fn image_open(&self, image: &str, path: &Path, task: &Task) -> Result<FileContent> {
+        archive::open(&*self.store_for(task)?, image, path, task)
+    }
+
+    /// Writes what [`Engine::image_open`] reads. Atomic for a path: a failure leaves what was there.
+    pub fn image_read(&self, image: &str, path: &Path, target: Target, task: &Task) -> Result<()> {
+        archive::read(&*self.store_for(task)?, image, path, target, task)
+    }
+
+    /// What `other` is against `image`: paths that are added, changed or deleted, sorted. Changed are type, mode, owner, group, device,
+    /// link target, extended attributes, size or content, and the time of change if that is asked for. Only files that are equal in all
+    /// that and in different layers are read.
+    pub fn image_diff(
+        &self,
+        image: &str,
+        other: &str,
+        options: &ImageDiffOptions,
+        task: &Task,
+    ) -> Result<Vec<FileChange>> {
+        archive::diff(&*self.store_for(task)?, image, other, options, task)
     }
 
     /// What the engine is and where it works.

@@ -27,8 +27,8 @@ mod store;
 mod task;
 
 pub use archive::{
-    ImportOptions, LayerCompression, LoadOptions, LoadedImage, SaveFormat, SaveOptions, Source, Target,
-    UnpackOptions,
+    ChangeKind, FileChange, FileContent, FileKind, FilesOptions, ImageDiffOptions, ImageFile, ImportOptions,
+    LayerCompression, LoadOptions, LoadedImage, SaveFormat, SaveOptions, Source, Target, UnpackOptions,
 };
 pub use build::{
     BuildInputs, BuildNetwork, BuildOptions, BuildOutput, BuildResult, BuildStep, BuiltImage, MemoryFile,
@@ -38,9 +38,9 @@ pub use config::{Isolation, Limits, RegistryConfig};
 pub use containers::{
     AttachOptions, CommitOptions, ContainerControl, ContainerListOptions, ContainerMount, ContainerNetwork,
     ContainerOutput, ContainerPruneOptions, ContainerPruneReport, ContainerRemoveOptions, ContainerStreams,
-    ContainerSummary, CreateOptions, CreateReport, ExecOptions, ExitReport, FileChange, FileChangeKind,
-    KillOptions, LogsOptions, PathStat, PullPolicy, PutArchiveOptions, RunOptions, StartOptions, StopOptions,
-    TerminalSize, TopReport, Ulimit, WaitCondition, WaitOptions,
+    ContainerSummary, CreateOptions, CreateReport, ExecOptions, ExitReport, KillOptions, LogsOptions,
+    PathStat, PullPolicy, PutArchiveOptions, RunOptions, StartOptions, StopOptions, TerminalSize, TopReport,
+    Ulimit, WaitCondition, WaitOptions,
 };
 pub use digest::Digest;
 pub use dockerfile::{

@@ -1,4 +1,4 @@
-"""The image half of Docker as a library: import, build, save and load images. No daemon.
+"""Docker as a library: pull, build, save and load images, run and commit containers. No daemon.
 
 >>> import layerkit
 >>> with layerkit.Engine("/tmp/store") as engine:  # doctest: +SKIP
@@ -12,6 +12,8 @@ from ._native import VERSION as __version__
 from ._native import CancelToken
 from .build_cache import BuildCache
 from .builder import Builder
+from .container import Container
+from .containers import Containers
 from .engine import Engine
 from .errors import (
     AlreadyExists,
@@ -19,6 +21,7 @@ from .errors import (
     CallbackFailed,
     Cancelled,
     Conflict,
+    ContainerError,
     ContainerFailed,
     Denied,
     DigestMismatch,
@@ -41,6 +44,7 @@ from .errors import (
 )
 from .images import Image, Images
 from .registry import Registry
+from .streams import ExecResult, Stream
 from .system import System
 from .types import AuthConfig, Event, Limits, RegistryConfig
 
@@ -54,12 +58,16 @@ __all__ = [
     "CancelToken",
     "Cancelled",
     "Conflict",
+    "Container",
+    "ContainerError",
     "ContainerFailed",
+    "Containers",
     "Denied",
     "DigestMismatch",
     "DockerfileSyntax",
     "Engine",
     "Event",
+    "ExecResult",
     "Image",
     "ImageNotFound",
     "Images",
@@ -77,6 +85,7 @@ __all__ = [
     "RateLimited",
     "Registry",
     "RegistryConfig",
+    "Stream",
     "System",
     "Timeout",
     "Unauthorized",

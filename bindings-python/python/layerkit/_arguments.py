@@ -24,6 +24,13 @@ def several(values: Sequence[str] | None) -> list[str] | None:
     return None if values is None else list(values)
 
 
+def hosts(hosts: Mapping[str, str] | Sequence[str]) -> list[str] | None:
+    """Lines for `/etc/hosts`, from docker-py's dict or as they are."""
+    if isinstance(hosts, Mapping):
+        return [f"{host}:{address}" for host, address in hosts.items()]
+    return several(hosts)
+
+
 def source(source: Source | None) -> Any:
     return io.BytesIO(source) if isinstance(source, bytes) else source
 

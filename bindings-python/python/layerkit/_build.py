@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from . import _arguments
@@ -64,12 +64,6 @@ def _converted(key: str, value: Any) -> Any:
     return value
 
 
-def _hosts(hosts: Any) -> Any:
-    if isinstance(hosts, Mapping):
-        return [f"{host}:{address}" for host, address in hosts.items()]
-    return _arguments.several(hosts)
-
-
 def _file(file: Any) -> Any:
     if not isinstance(file, Mapping):
         return _content(file)
@@ -97,8 +91,8 @@ def _output(output: Any) -> Any:
     return {**output, "dest": os.fspath(output["dest"])} if output.get("dest") is not None else dict(output)
 
 
-_CONVERSIONS = {
-    "extra_hosts": _hosts,
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "extra_hosts": _arguments.hosts,
     "files": lambda files: {os.fspath(path): _file(file) for path, file in files.items()},
     "secrets": lambda secrets: {key: _secret(secret) for key, secret in secrets.items()},
     "ssh": lambda sockets: {key: os.fspath(socket) for key, socket in sockets.items()},

@@ -6,7 +6,9 @@ from typing import Literal, TypeAlias, TypedDict
 
 __all__ = [
     "BuiltEvent",
+    "ContainerCreatedEvent",
     "ContainerRemovedEvent",
+    "ContainerStartedEvent",
     "Event",
     "ImageLoadedEvent",
     "LayerEvent",
@@ -113,6 +115,20 @@ class ContainerRemovedEvent(TypedDict):
     container: str
 
 
+class ContainerCreatedEvent(TypedDict):
+    """A container was created."""
+
+    event: Literal["container_created"]
+    container: str
+
+
+class ContainerStartedEvent(TypedDict):
+    """The command of a container runs."""
+
+    event: Literal["container_started"]
+    container: str
+
+
 class StepDoneEvent(TypedDict):
     """The step is done and this is its image."""
 
@@ -190,6 +206,8 @@ Event: TypeAlias = (
     | StepCachedEvent
     | StepRunningEvent
     | StepLogEvent
+    | ContainerCreatedEvent
+    | ContainerStartedEvent
     | ContainerRemovedEvent
     | StepDoneEvent
     | WarningEvent

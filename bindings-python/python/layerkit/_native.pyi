@@ -8,22 +8,29 @@ from .testing import ClientIdentity, Request
 from .types import (
     BuildResult,
     CacheRecord,
+    ContainerPruneReport,
+    ContainerSummary,
     CopyReport,
     Descriptor,
     DiskUsage,
     Dockerfile,
+    ExitReport,
+    FileChange,
     HistoryEntry,
+    ImageFile,
     ImageSummary,
     Info,
     LoginReport,
     LogoutReport,
     ManifestReport,
     OnEvent,
+    PathStat,
     PingReport,
     PruneReport,
     PushedImage,
     RemoveReport,
     SearchResult,
+    TopReport,
     VerifyReport,
 )
 
@@ -32,15 +39,49 @@ __all__ = [
     "VERSION",
     "CancelToken",
     "Engine",
+    "FileReader",
+    "Stream",
     "TestRegistry",
     "build_cache_export",
     "build_cache_import",
     "build_cache_list",
     "build_cache_prune",
+    "container_attach",
+    "container_commit",
+    "container_diff",
+    "container_exec",
+    "container_export",
+    "container_export_stream",
+    "container_get_archive",
+    "container_get_archive_stream",
+    "container_inspect",
+    "container_kill",
+    "container_logs",
+    "container_pause",
+    "container_put_archive",
+    "container_remove",
+    "container_rename",
+    "container_resize",
+    "container_restart",
+    "container_start",
+    "container_stat",
+    "container_stop",
+    "container_top",
+    "container_unpause",
+    "container_wait",
+    "containers_create",
+    "containers_get",
+    "containers_list",
+    "containers_prune",
+    "containers_run",
     "dockerfile_parse",
+    "image_diff",
+    "image_files",
     "image_history",
     "image_inspect",
+    "image_open",
     "image_push",
+    "image_read",
     "image_tag",
     "image_unpack",
     "images_build",
@@ -81,6 +122,18 @@ class _Pulled(TypedDict):
     digest: str
     new: bool
 
+class _Created(TypedDict):
+    id: str
+    name: str
+    warnings: list[str]
+
+class _Streams(TypedDict):
+    stdin: Any
+    stdout: bool
+    stderr: bool
+    demux: bool
+    stream: bool
+
 @final
 class CancelToken:
     """Cancels the operations it is given to, from any thread. Once cancelled it stays so."""
@@ -96,6 +149,23 @@ class Engine:
     def close(self) -> None: ...
     @property
     def root(self) -> Path: ...
+
+@final
+class FileReader:
+    def read(self, size: int) -> bytes: ...
+    def close(self) -> None: ...
+    @property
+    def size(self) -> int: ...
+
+@final
+class Stream:
+    def __iter__(self) -> Stream: ...
+    def __next__(self) -> Any: ...
+    def finish(self) -> tuple[ExitReport, bytes, bytes, bytes] | None: ...
+    def close(self) -> None: ...
+    def detach(self) -> None: ...
+    def resize(self, rows: int, cols: int) -> None: ...
+    def kill(self, signal: str) -> None: ...
 
 @final
 class TestRegistry:
@@ -188,6 +258,36 @@ def images_search(
 def image_tag(engine: Engine, image: str, name: str) -> None: ...
 def image_history(engine: Engine, image: str) -> list[HistoryEntry]: ...
 def image_inspect(engine: Engine, image: str) -> dict[str, Any]: ...
+def image_files(
+    engine: Engine,
+    image: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[ImageFile]: ...
+def image_read(
+    engine: Engine,
+    image: str,
+    path: str | PathLike[str],
+    target: Any,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> None: ...
+def image_open(
+    engine: Engine,
+    image: str,
+    path: str | PathLike[str],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> FileReader: ...
+def image_diff(
+    engine: Engine,
+    image: str,
+    other: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[FileChange]: ...
 def image_unpack(
     engine: Engine,
     image: str,
@@ -291,6 +391,141 @@ def build_cache_import(
     engine: Engine,
     id: str,
     source: Any,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> None: ...
+def containers_create(
+    engine: Engine,
+    image: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> _Created: ...
+def containers_run(
+    engine: Engine,
+    image: str,
+    options: dict[str, Any],
+    streams: _Streams,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> Stream: ...
+def containers_list(engine: Engine, options: dict[str, Any]) -> list[ContainerSummary]: ...
+def containers_get(engine: Engine, container: str) -> ContainerSummary: ...
+def containers_prune(
+    engine: Engine,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> ContainerPruneReport: ...
+def container_inspect(engine: Engine, container: str) -> dict[str, Any]: ...
+def container_start(
+    engine: Engine,
+    container: str,
+    options: dict[str, Any],
+    streams: _Streams,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> Stream: ...
+def container_attach(
+    engine: Engine,
+    container: str,
+    options: dict[str, Any],
+    streams: _Streams,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> Stream: ...
+def container_exec(
+    engine: Engine,
+    container: str,
+    options: dict[str, Any],
+    streams: _Streams,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> Stream: ...
+def container_logs(
+    engine: Engine,
+    container: str,
+    options: dict[str, Any],
+    streams: tuple[bool, bool],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> Stream: ...
+def container_wait(
+    engine: Engine,
+    container: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> ExitReport: ...
+def container_stop(
+    engine: Engine,
+    container: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> None: ...
+def container_restart(
+    engine: Engine,
+    container: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> None: ...
+def container_kill(engine: Engine, container: str, options: dict[str, Any]) -> None: ...
+def container_pause(engine: Engine, container: str) -> None: ...
+def container_unpause(engine: Engine, container: str) -> None: ...
+def container_resize(engine: Engine, container: str, rows: int, cols: int) -> None: ...
+def container_top(engine: Engine, container: str) -> TopReport: ...
+def container_rename(engine: Engine, container: str, name: str) -> None: ...
+def container_remove(engine: Engine, container: str, options: dict[str, Any]) -> None: ...
+def container_commit(
+    engine: Engine,
+    container: str,
+    options: dict[str, Any],
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> str: ...
+def container_diff(
+    engine: Engine,
+    container: str,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> list[FileChange]: ...
+def container_export(
+    engine: Engine,
+    container: str,
+    target: Any,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> None: ...
+def container_export_stream(
+    engine: Engine,
+    container: str,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> Stream: ...
+def container_stat(engine: Engine, container: str, path: str) -> PathStat: ...
+def container_get_archive(
+    engine: Engine,
+    container: str,
+    path: str,
+    target: Any,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> PathStat: ...
+def container_get_archive_stream(
+    engine: Engine,
+    container: str,
+    path: str,
+    on_event: OnEvent | None,
+    cancel: CancelToken | None,
+) -> Stream: ...
+def container_put_archive(
+    engine: Engine,
+    container: str,
+    path: str,
+    source: Any,
+    options: dict[str, Any],
     on_event: OnEvent | None,
     cancel: CancelToken | None,
 ) -> None: ...

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from . import _arguments, _native
 from .build_cache import BuildCache
 from .builder import Builder
+from .containers import Containers
 from .images import Images
 from .registry import Registry
 from .system import System
@@ -35,8 +36,8 @@ class Engine:
     ) -> None:
         """Opens the store at `root`, making it where there is none. `registry` says how registries are reached.
 
-        `isolation` says how the commands of builds are run: `"chroot"` runs them on a copy of the image's root, not
-        apart from this process. Without it: `LAYERKIT_ISOLATION`, else what works here.
+        `isolation` says how the commands of builds and containers are run: `"chroot"` runs them on a copy of the
+        image's root, not apart from this process. Without it: `LAYERKIT_ISOLATION`, else what works here.
 
         Without a root: `LAYERKIT_ROOT`, else `/var/lib/layerkit` for root, else `$XDG_DATA_HOME/layerkit`.
         """
@@ -56,6 +57,11 @@ class Engine:
     def images(self) -> Images:
         """The images."""
         return Images(self)
+
+    @property
+    def containers(self) -> Containers:
+        """The containers."""
+        return Containers(self)
 
     @property
     def build_cache(self) -> BuildCache:

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .container import Container
+    from .types import CommandLine
 
 __all__ = [
     "AlreadyExists",
@@ -17,6 +21,7 @@ __all__ = [
     "CallbackFailed",
     "Cancelled",
     "Conflict",
+    "ContainerError",
     "ContainerFailed",
     "Denied",
     "DigestMismatch",
@@ -264,6 +269,49 @@ class ContainerFailed(LayerkitError):
         return self._number("exit_code")
 
 
+class ContainerError(ContainerFailed):
+    """A command that `containers.run` ran exited with another code than 0. Its attributes are docker-py's.
+
+    `stderr` is what it wrote to standard error, at most the last megabyte. A copy that was pickled has no `container`.
+    """
+
+    container: Container
+
+    def __init__(
+        self,
+        container: Container,
+        exit_status: int | None,
+        command: CommandLine | None,
+        image: str,
+        stderr: bytes,
+    ) -> None:
+        self.container = container
+        fields: dict[str, int | str] = {"container": container.id}
+        self._told(exit_status, command, image, stderr, fields)
+
+    def _told(
+        self,
+        exit_status: int | None,
+        command: CommandLine | None,
+        image: str,
+        stderr: bytes,
+        fields: dict[str, int | str],
+    ) -> None:
+        self.exit_status = exit_status
+        self.command = command
+        self.image = image
+        self.stderr = stderr
+        status = "an unknown exit status" if exit_status is None else f"non-zero exit status {exit_status}"
+        written = stderr[-2000:].decode(errors="replace").strip()
+        message = f"Command {command!r} in image {image!r} returned {status}{': ' if written else ''}{written}"
+        if exit_status is not None:
+            fields["exit_code"] = exit_status
+        super().__init__(message, fields=fields)
+
+    def __reduce__(self) -> tuple[Callable[..., LayerkitError], tuple[object, ...]]:
+        return _restore_container, (self.exit_status, self.command, self.image, self.stderr, self.fields)
+
+
 class NoSpace(_OsError):
     """The disk or the quota is full."""
 
@@ -346,3 +394,15 @@ def from_core(code: str, message: str, fields: Mapping[str, int | str]) -> Layer
 
 def _restore(kind: type[LayerkitError], message: str, code: str, fields: dict[str, int | str]) -> LayerkitError:
     return kind(message, code=code, fields=fields)
+
+
+def _restore_container(
+    exit_status: int | None,
+    command: CommandLine | None,
+    image: str,
+    stderr: bytes,
+    fields: dict[str, int | str],
+) -> ContainerError:
+    error = ContainerError.__new__(ContainerError)
+    error._told(exit_status, command, image, stderr, fields)
+    return error

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Sequence
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from . import _arguments, _build, _native
+from . import _arguments, _build, _files, _native
 from .types import (
     AuthConfig,
     BuildOptions,
     BuildResult,
     Compression,
+    FileChange,
     Filters,
     HistoryEntry,
+    ImageFile,
     ImageSummary,
     OnEvent,
     PruneReport,
@@ -155,6 +159,58 @@ class Image:
         """
         options = {"replace": replace}
         _native.image_unpack(self._engine._native, self.id, directory, options, on_event, cancel)
+
+    def files(
+        self,
+        path: StrPath = "/",
+        *,
+        recursive: bool = True,
+        follow: bool = True,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Iterator[ImageFile]:
+        """Its files: `path` and what is below it, each directory before what it holds, without unpacking anything.
+
+        `recursive=False` stops at what a directory itself has. Symlinks on the way are followed inside the image, and
+        so is `path` itself unless `follow` is off. A path that is not there is `NotFound`.
+        """
+        options = {"path": os.fspath(path), "recursive": recursive, "follow": follow}
+        return iter(_native.image_files(self._engine._native, self.id, options, on_event, cancel))
+
+    def read(self, path: StrPath, *, on_event: OnEvent | None = None, cancel: CancelToken | None = None) -> bytes:
+        """The content of a file of it, read from the one layer that has it; symlinks are followed inside the image.
+
+        A path that is not there is `NotFound`, a directory or a device `InvalidArgument`. See `open` for large files.
+        """
+        content = io.BytesIO()
+        _native.image_read(self._engine._native, self.id, path, content, on_event, cancel)
+        return content.getvalue()
+
+    def open(
+        self, path: StrPath, *, on_event: OnEvent | None = None, cancel: CancelToken | None = None
+    ) -> io.BufferedReader:
+        """A file of it as a binary file object, read while its layer is decompressed; errors are those of `read`.
+
+        It can be read once, from front to back, and needs neither the engine nor the image any more. A layer that is
+        damaged is `DigestMismatch`, at the end of the file at the latest. `cancel` ends reading, too.
+        """
+        return _files.buffered(_native.image_open(self._engine._native, self.id, path, on_event, cancel))
+
+    def diff(
+        self,
+        other: str | Image,
+        *,
+        mtime: bool = False,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> list[FileChange]:
+        """What another image adds, changes and deletes, compared with this one, sorted by path.
+
+        Changed is what has another type, mode, owner, group, device number, link target, extended attribute, size or
+        content; with `mtime` another time of change as well. Files are read only where the rest does not tell.
+        """
+        name = other.id if isinstance(other, Image) else other
+        return _native.image_diff(self._engine._native, self.id, name, {"mtime": mtime}, on_event, cancel)
 
     def push(
         self,

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
+from ._container_types import (
+    Bind,
+    CommandLine,
+    ContainerMount,
+    ContainerOptions,
+    ContainerPruneReport,
+    ContainerSummary,
+    Demuxed,
+    Environment,
+    ExitReport,
+    PathStat,
+    PullPolicy,
+    RunOptions,
+    Size,
+    TerminalSize,
+    TopReport,
+    WaitCondition,
+    WaitReport,
+)
 from ._events import (
     BuiltEvent,
+    ContainerCreatedEvent,
     ContainerRemovedEvent,
+    ContainerStartedEvent,
     Event,
     ImageLoadedEvent,
     LayerEvent,
@@ -32,6 +53,7 @@ __all__ = [
     "AuthConfig",
     "BinaryReader",
     "BinaryWriter",
+    "Bind",
     "BuildOptions",
     "BuildOutput",
     "BuildResult",
@@ -39,9 +61,17 @@ __all__ = [
     "BuiltEvent",
     "BuiltImage",
     "CacheRecord",
+    "CommandLine",
     "Compression",
+    "ContainerCreatedEvent",
+    "ContainerMount",
+    "ContainerOptions",
+    "ContainerPruneReport",
     "ContainerRemovedEvent",
+    "ContainerStartedEvent",
+    "ContainerSummary",
     "CopyReport",
+    "Demuxed",
     "Descriptor",
     "DiskUsage",
     "Dockerfile",
@@ -50,9 +80,14 @@ __all__ = [
     "DockerfileInstruction",
     "DockerfileStage",
     "DockerfileWarning",
+    "Environment",
     "Event",
+    "ExitReport",
+    "FileChange",
+    "FileType",
     "Filters",
     "HistoryEntry",
+    "ImageFile",
     "ImageLoadedEvent",
     "ImageSummary",
     "Info",
@@ -64,9 +99,11 @@ __all__ = [
     "MemoryFile",
     "Network",
     "OnEvent",
+    "PathStat",
     "PingReport",
     "Problem",
     "PruneReport",
+    "PullPolicy",
     "PulledEvent",
     "PushedEvent",
     "PushedImage",
@@ -74,10 +111,13 @@ __all__ = [
     "RemoveReport",
     "ResolvingEvent",
     "RetryingEvent",
+    "RunOptions",
     "SaveFormat",
     "SearchResult",
     "Secret",
+    "Size",
     "Source",
+    "Stdin",
     "StepCachedEvent",
     "StepDoneEvent",
     "StepLogEvent",
@@ -88,10 +128,14 @@ __all__ = [
     "TagMovedEvent",
     "TaggedEvent",
     "Target",
+    "TerminalSize",
+    "TopReport",
     "TriggersEvent",
     "Ulimit",
     "Usage",
     "VerifyReport",
+    "WaitCondition",
+    "WaitReport",
     "WarningEvent",
 ]
 
@@ -100,6 +144,14 @@ StrPath: TypeAlias = str | os.PathLike[str]
 Compression: TypeAlias = Literal["gzip"] | Literal["zstd"] | Literal["none"]
 SaveFormat: TypeAlias = Literal["docker"] | Literal["oci-archive"] | Literal["oci-dir"]
 Network: TypeAlias = Literal["host"] | Literal["none"]
+FileType: TypeAlias = (
+    Literal["file"]
+    | Literal["directory"]
+    | Literal["symlink"]
+    | Literal["char_device"]
+    | Literal["block_device"]
+    | Literal["fifo"]
+)
 Filters: TypeAlias = Mapping[str, str | bool | int | Sequence[str]]
 
 
@@ -117,6 +169,8 @@ class BinaryWriter(Protocol):
 
 Source: TypeAlias = StrPath | BinaryReader | bytes
 Target: TypeAlias = StrPath | BinaryWriter
+Stdin: TypeAlias = bytes | BinaryReader | Iterable[bytes]
+"""What a command reads: bytes, a binary file, or an iterable of bytes."""
 
 
 class Limits(TypedDict, total=False):
@@ -372,6 +426,33 @@ class HistoryEntry(TypedDict):
     size: int
     comment: str
     tags: list[str]
+
+
+class ImageFile(TypedDict):
+    """One file of an image. `mtime` is in seconds since 1970, `links` counts its names, `layer` is a digest.
+
+    `mode` has the permission bits alone. `target` is the text of a symlink, `device` a device's major and minor number.
+    """
+
+    path: str
+    type: FileType
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime: int
+    mtime_nanoseconds: int
+    links: int
+    target: str | None
+    device: list[int] | None
+    layer: str | None
+
+
+class FileChange(TypedDict):
+    """One difference between two file systems."""
+
+    path: str
+    kind: Literal["added"] | Literal["changed"] | Literal["deleted"]
 
 
 class RemoveReport(TypedDict):

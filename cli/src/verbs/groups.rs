@@ -1,10 +1,10 @@
-//! Which verbs there are, by themselves and behind `image`, `registry` and `system`.
+//! Which verbs there are, by themselves and behind `container`, `image` and other nouns.
 
 use std::ffi::OsString;
 
 use super::{
-    Context, GLOBAL, Verb, build, builder, dockerfile, images, inspect, login, pull, push, registry, remove,
-    run_verb, search, system, transfer,
+    Context, GLOBAL, Verb, build, builder, containers, dockerfile, files, images, inspect, login, pull, push,
+    registry, remove, run_verb, search, system, transfer,
 };
 use crate::failure::{Failure, Outcome};
 use crate::flags::{PROGRAM, flag_table};
@@ -19,23 +19,45 @@ struct Group {
 
 /// The verbs that stand by themselves.
 const VERBS: &[(&str, &Verb)] = &[
+    ("attach", &containers::ATTACH),
     ("build", &build::BUILD),
+    ("cat", &files::CAT),
+    ("commit", &containers::COMMIT),
+    ("cp", &containers::COPY),
+    ("create", &containers::CREATE),
+    ("diff", &files::DIFF),
+    ("exec", &containers::EXEC),
+    ("export", &containers::EXPORT),
     ("history", &inspect::HISTORY),
     ("images", &images::IMAGES),
     ("import", &transfer::IMPORT),
     ("info", &system::INFO),
     ("inspect", &inspect::INSPECT),
+    ("kill", &containers::KILL),
     ("load", &transfer::LOAD),
     ("login", &login::LOGIN),
     ("logout", &login::LOGOUT),
+    ("logs", &containers::LOGS),
+    ("ls", &files::LS),
+    ("pause", &containers::PAUSE),
+    ("ps", &containers::LIST),
     ("pull", &pull::PULL),
     ("push", &push::PUSH),
+    ("rename", &containers::RENAME),
+    ("restart", &containers::RESTART),
+    ("rm", &containers::REMOVE),
     ("rmi", &remove::RMI),
+    ("run", &containers::RUN),
     ("save", &transfer::SAVE),
     ("search", &search::SEARCH),
+    ("start", &containers::START),
+    ("stop", &containers::STOP),
     ("tag", &images::TAG),
+    ("top", &containers::TOP),
     ("unpack", &transfer::UNPACK),
+    ("unpause", &containers::UNPAUSE),
     ("version", &system::VERSION),
+    ("wait", &containers::WAIT),
 ];
 
 const GROUPS: &[Group] = &[
@@ -50,12 +72,46 @@ const GROUPS: &[Group] = &[
             ("prune", &builder::PRUNE),
         ],
     },
+    Group {
+        name: "container",
+        about: "Manage containers",
+        verbs: &[
+            ("attach", &containers::ATTACH),
+            ("commit", &containers::COMMIT),
+            ("cp", &containers::COPY),
+            ("create", &containers::CREATE),
+            ("diff", &files::DIFF),
+            ("exec", &containers::EXEC),
+            ("export", &containers::EXPORT),
+            ("inspect", &containers::INSPECT),
+            ("kill", &containers::KILL),
+            ("list", &containers::LIST),
+            ("logs", &containers::LOGS),
+            ("ls", &containers::LIST),
+            ("pause", &containers::PAUSE),
+            ("prune", &containers::PRUNE),
+            ("ps", &containers::LIST),
+            ("remove", &containers::REMOVE),
+            ("rename", &containers::RENAME),
+            ("restart", &containers::RESTART),
+            ("rm", &containers::REMOVE),
+            ("run", &containers::RUN),
+            ("start", &containers::START),
+            ("stop", &containers::STOP),
+            ("top", &containers::TOP),
+            ("unpause", &containers::UNPAUSE),
+            ("wait", &containers::WAIT),
+        ],
+    },
     Group { name: "dockerfile", about: "Look at Dockerfiles", verbs: &[("parse", &dockerfile::PARSE)] },
     Group {
         name: "image",
         about: "Manage images",
         verbs: &[
             ("build", &build::BUILD),
+            ("cat", &files::CAT),
+            ("diff", &files::DIFF),
+            ("files", &files::LS),
             ("history", &inspect::HISTORY),
             ("import", &transfer::IMPORT),
             ("inspect", &inspect::INSPECT),
@@ -99,7 +155,7 @@ const GROUPS: &[Group] = &[
 ];
 
 /// Names that mean another name of the same group, and are not listed beside it.
-const ALIASES: &[&str] = &["list", "remove"];
+const ALIASES: &[&str] = &["list", "ps", "remove"];
 
 /// Runs the verb with this first word.
 pub fn dispatch(context: &Context, first: &str, words: Vec<OsString>) -> Outcome {

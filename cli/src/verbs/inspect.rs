@@ -1,4 +1,4 @@
-//! `inspect` and `history`: one image, closely.
+//! `inspect` and `history`: a container or an image, closely.
 
 use layerkit::{ErrorKind, HistoryEntry};
 use serde::Serialize;
@@ -16,8 +16,8 @@ use crate::render::units;
 pub const INSPECT: Verb = Verb {
     syntax: Syntax {
         name: "inspect",
-        usage: "[OPTIONS] IMAGE [IMAGE...]",
-        about: "Display detailed information on one or more images",
+        usage: "[OPTIONS] NAME|ID [NAME|ID...]",
+        about: "Display detailed information on containers and images",
         flags: &[valued("format", 'f', "string", "Format the output using the given Go template")],
         arity: Arity::AtLeast(1),
     },
@@ -40,13 +40,19 @@ pub const HISTORY: Verb = Verb {
     run: history,
 };
 
-/// Shows those images that are there before it complains about the others.
+/// Shows those that are there before it complains about the others. A name is a container's before it is an image's.
 fn inspect(context: &Context, _syntax: &Syntax, words: &Words) -> Outcome {
     let template = words.text("format")?.map(|format| Template::parse(&format)).transpose()?;
     let engine = context.engine()?;
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for image in words.names()? {
-        match engine.image_inspect(&image) {
+        let found_here = match engine.container_inspect(&image) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidArgument) => {
+                engine.image_inspect(&image)
+            }
+            other => other,
+        };
+        match found_here {
             Ok(value) => found.push(value),
             Err(error) if error.kind() == ErrorKind::NotFound => missing.push(error),
             Err(error) => return Err(error.into()),

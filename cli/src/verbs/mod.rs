@@ -2,7 +2,9 @@
 
 mod build;
 mod builder;
+mod containers;
 mod dockerfile;
+mod files;
 mod groups;
 mod images;
 mod inspect;
@@ -73,7 +75,7 @@ pub struct Verb {
 const GLOBAL: Syntax = Syntax {
     name: "",
     usage: "[OPTIONS] COMMAND",
-    about: "Images without a daemon: build, import, save, load, pull and push them",
+    about: "Images and containers without a daemon: build, import, save, load, pull, push and run them",
     flags: &[
         valued("config", ' ', "string", "Location of client config files (default \"~/.docker\")"),
         valued("insecure-registry", ' ', "list", "Speak plain HTTP, or unchecked HTTPS, to this registry"),

@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read, Write};
 use crate::digest::{Digest, DigestReader, Hasher};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::{Event, LayerState};
-use crate::layer::{self, Compression, LayerWriter, Sender, Toc, beside};
+use crate::layer::{self, Compression, LayerBlob, LayerWriter, Sender, Toc, beside};
 use crate::store::{BlobWriter, NewLayer, PendingBlob, Store};
 use crate::task::Task;
 
@@ -98,17 +98,33 @@ pub fn recompress(
 
 /// Ends a layer that was written into the store.
 pub fn written(writer: LayerWriter<BlobWriter<'_>>, toc: Toc) -> Result<Ingested> {
+    finish(writer).map(|written| written.with_toc(toc))
+}
+
+/// A layer that was written into the store, without its table of contents.
+pub struct Written(PendingBlob, LayerBlob);
+
+/// Ends a layer whose table of contents comes later.
+pub fn finish(writer: LayerWriter<BlobWriter<'_>>) -> Result<Written> {
     let (out, layer) = writer.finish()?;
     let blob = out.finish(layer.digest, layer.size)?;
-    let new = NewLayer {
-        diff_id: layer.diff_id,
-        size: layer.diff_size,
-        toc,
-        digest: layer.digest,
-        media_type: layer.media_type.into(),
-        encoder: layer.encoder,
-    };
-    Ok((blob, new))
+    Ok(Written(blob, layer))
+}
+
+impl Written {
+    /// The whole layer.
+    pub fn with_toc(self, toc: Toc) -> Ingested {
+        let Written(blob, layer) = self;
+        let new = NewLayer {
+            diff_id: layer.diff_id,
+            size: layer.diff_size,
+            toc,
+            digest: layer.digest,
+            media_type: layer.media_type.into(),
+            encoder: layer.encoder,
+        };
+        (blob, new)
+    }
 }
 
 /// A stream with its first bytes put back.

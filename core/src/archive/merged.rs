@@ -10,7 +10,7 @@ use super::stream::Watched;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::{Event, LayerState};
 use crate::layer::{Entry, EntryKind, Node, TarReader, Tree};
-use crate::store::{Store, StoredLayer};
+use crate::store::{Lease, Store, StoredLayer};
 use crate::task::Task;
 
 /// Takes an entry, and for a file its content, which it has to read to the end.
@@ -24,6 +24,15 @@ pub struct Merged<'a> {
     pub layers: &'a [StoredLayer],
     /// Their merged view, made with the numbers of the layers in the list.
     pub tree: &'a Tree,
+}
+
+/// The layers of an image, lowest first, which stay as long as the lease does.
+pub fn layers_of(store: &Store, image: &str, lease: &Lease<'_>) -> Result<Vec<StoredLayer>> {
+    store.db().write_relaxed(|db| {
+        let (record, manifest, _) = store.manifest_of(db, image)?;
+        lease.image(db, record.id)?;
+        store.layers(db, manifest)
+    })
 }
 
 /// The merged view of these layers, lowest first.
@@ -113,16 +122,7 @@ fn copy_files<R: Read>(
 ) -> Result<()> {
     let mut read = 0;
     for (position, names) in files {
-        while read <= position {
-            task.check()?;
-            if tar.next()?.is_none() {
-                return Err(Error::new(
-                    ErrorKind::InvalidImage,
-                    "it has fewer entries than its table of contents",
-                ));
-            }
-            read += 1;
-        }
+        advance(&mut tar, &mut read, position, task)?;
         let Some((file, links)) = names.split_first() else { continue };
         put(file, &mut Watched { reader: &mut tar, task })?;
         for link in links {
@@ -130,6 +130,19 @@ fn copy_files<R: Read>(
         }
     }
     Ok(())
+}
+
+/// Goes on to the entry with this number, which is not behind; `read` is how many were read.
+pub fn advance<R: Read>(tar: &mut TarReader<R>, read: &mut u32, position: u32, task: &Task) -> Result<Entry> {
+    loop {
+        task.check()?;
+        let fewer = || Error::new(ErrorKind::InvalidImage, "it has fewer entries than its table of contents");
+        let entry = tar.next()?.ok_or_else(fewer)?;
+        *read += 1;
+        if *read > position {
+            return Ok(entry);
+        }
+    }
 }
 
 /// Another name of something that was written.

@@ -1,10 +1,11 @@
-//! Images in and out of the store as files: import, docker-archive, OCI layout, unpack.
+//! Images in and out of the store as files: import, docker-archive, OCI layout, unpack, and a look at the files in them.
 //!
 //! Knows nothing of builds or of who calls.
 
 mod cache_mount;
 mod contents;
 mod export;
+mod files;
 mod import;
 mod ingest;
 mod load;
@@ -17,8 +18,12 @@ mod unpack;
 
 pub use cache_mount::{export_cache, import_cache};
 pub use export::{FileSystem, export_directory, export_tar};
+pub use files::{
+    ChangeKind, FileChange, FileContent, FileKind, FilesOptions, ImageDiffOptions, ImageFile, diff, list,
+    open, read,
+};
 pub use import::{created, import};
-pub use ingest::{Ingested, written};
+pub use ingest::{Ingested, Written, finish, written};
 pub use load::{load, load_layout};
 pub use merged::{Merged, lay, merge};
 pub use options::{

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::UnpackOptions;
+use super::merged::layers_of;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::event::{Event, LayerState};
 use crate::fs::{self, Flusher};
@@ -23,11 +24,7 @@ pub fn unpack(
 ) -> Result<()> {
     task.check()?;
     let lease = store.lease();
-    let layers = store.db().write_relaxed(|db| {
-        let (record, manifest, _) = store.manifest_of(db, image)?;
-        lease.image(db, record.id)?;
-        store.layers(db, manifest)
-    })?;
+    let layers = layers_of(store, image, &lease)?;
     let taken = match fs::stat(directory)? {
         None => false,
         Some(found) if found.is_dir() => !fs::list(directory)?.is_empty(),

@@ -5,7 +5,6 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use super::digests::Stamp;
 use super::memory::Memory;
@@ -19,6 +18,23 @@ pub const TEXT_LIMIT: u64 = 16 << 20;
 /// Most symlinks on the way to one path.
 const MAX_LINKS: u32 = 255;
 
+/// What is at a path.
+pub struct Found {
+    /// It.
+    pub entry: Entry,
+    /// What tells whether a file is unchanged, if that can be told.
+    pub stamp: Option<Stamp>,
+    /// The device and inode of a file that has other names, too.
+    pub inode: Option<(u64, u64)>,
+}
+
+impl Found {
+    /// Something that is known by nothing.
+    pub fn unknown(entry: Entry) -> Found {
+        Found { entry, stamp: None, inode: None }
+    }
+}
+
 /// Files to copy from. Paths are relative to a root, without `.` and `..`; the root itself is empty.
 pub trait Files {
     /// What is at a path, no link followed; `None` where there is nothing.
@@ -30,20 +46,19 @@ pub trait Files {
     /// The content of a file.
     fn open(&self, path: &Path) -> Result<File>;
 
-    /// What tells whether a file is unchanged, no link followed; `None` where nothing does. `now`: as it is, not as it was when it
-    /// was looked at last.
-    fn stamp(&self, _path: &Path, _now: bool) -> Result<Option<Stamp>> {
+    /// [`Files::get`], with what a file is known by.
+    fn look(&self, path: &Path) -> Result<Option<Found>> {
+        Ok(self.get(path)?.map(Found::unknown))
+    }
+
+    /// What tells whether a file is unchanged, as it is now, no link followed; `None` where nothing does.
+    fn stamp(&self, _path: &Path) -> Result<Option<Stamp>> {
         Ok(None)
     }
 
     /// What the store remembers the digests of these files by; `None` where files have no stamps.
     fn identity(&self) -> Option<String> {
         None
-    }
-
-    /// The device and inode of a file that has other names, too; `None` for any other.
-    fn shared_inode(&self, _path: &Path) -> Result<Option<(u64, u64)>> {
-        Ok(None)
     }
 
     /// Whether a path is left out; a directory that is may hold files that are not.
@@ -108,8 +123,6 @@ pub struct Context {
     ignore: Option<Ignore>,
     /// A directory that was made for it, and goes with it.
     _folder: Option<tempfile::TempDir>,
-    /// The file that was looked at last: who finds one asks for its stamp and its inode at once.
-    last: Mutex<Option<(PathBuf, Metadata)>>,
 }
 
 impl Context {
@@ -179,44 +192,31 @@ impl Context {
     }
 }
 
-impl Context {
-    /// A file on the disk as it is now.
-    fn look(&self, file: &Path) -> Result<Option<Metadata>> {
-        let found = fs::stat(file)?;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = found.clone().map(|found| (file.to_owned(), found));
-        Ok(found)
-    }
-
-    /// The same, as it was when it was looked at last, if that was this file.
-    fn last_or_look(&self, file: &Path) -> Result<Option<Metadata>> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some((path, found)) if path == file => Ok(Some(found.clone())),
-            _ => fs::stat(file),
-        }
-    }
-}
-
 impl Files for Context {
     fn get(&self, path: &Path) -> Result<Option<Entry>> {
+        Ok(self.look(path)?.map(|found| found.entry))
+    }
+
+    fn look(&self, path: &Path) -> Result<Option<Found>> {
         if self.excluded(path) && self.ignore.as_ref().is_none_or(|ignore| ignore.may_skip_directory(path)) {
             return Ok(None);
         }
         if path.as_os_str().is_empty() && self.root.is_none() {
-            return Ok(Some(Entry::new("", EntryKind::Directory, 0o755)));
+            return Ok(Some(Found::unknown(Entry::new("", EntryKind::Directory, 0o755))));
         }
         let memory = self.memory.get(path);
         if memory.as_ref().is_some_and(|entry| entry.kind == EntryKind::File) {
-            return Ok(memory);
+            return Ok(memory.map(Found::unknown));
         }
         let disk = match self.disk_path(path)? {
-            Some(file) => self.look(&file)?.map_or(Ok(None), |found| entry_of_found(&file, path, &found))?,
+            Some(file) => look_at(&file, path)?,
             None => None,
         };
         // A directory that only files in memory need is what it is on the disk.
         Ok(match memory {
-            Some(_) => disk.filter(|entry| entry.kind == EntryKind::Directory).or(memory),
+            Some(memory) => {
+                disk.filter(|found| found.entry.kind == EntryKind::Directory).or(Some(Found::unknown(memory)))
+            }
             None => disk,
         })
     }
@@ -244,28 +244,18 @@ impl Files for Context {
         }
     }
 
-    fn stamp(&self, path: &Path, now: bool) -> Result<Option<Stamp>> {
+    fn stamp(&self, path: &Path) -> Result<Option<Stamp>> {
         if self.memory.get(path).is_some() {
             return Ok(None);
         }
         let Some(file) = self.disk_path(path)? else { return Ok(None) };
-        let found = if now { fs::stat(&file)? } else { self.last_or_look(&file)? };
-        Ok(found.map(|found| Stamp::of(&found)))
+        Ok(fs::stat(&file)?.map(|found| Stamp::of(&found)))
     }
 
     fn identity(&self) -> Option<String> {
         // A temporary directory is not seen again.
         let root = self.root.as_ref().filter(|_| self._folder.is_none())?;
         Some(fs::absolute(root).ok()?.to_string_lossy().into_owned())
-    }
-
-    fn shared_inode(&self, path: &Path) -> Result<Option<(u64, u64)>> {
-        if self.memory.get(path).is_some() {
-            return Ok(None);
-        }
-        let Some(file) = self.disk_path(path)? else { return Ok(None) };
-        let found = self.last_or_look(&file)?.filter(|found| found.nlink() > 1);
-        Ok(found.map(|found| (found.dev(), found.ino())))
     }
 
     fn on_disk(&self, path: &Path) -> Option<PathBuf> {
@@ -278,10 +268,9 @@ impl Files for Context {
     }
 }
 
-/// The device and inode of a file on the disk that has other names, too.
-pub fn shared_inode_of(file: &Path) -> Result<Option<(u64, u64)>> {
-    let found = fs::stat(file)?.filter(|found| found.nlink() > 1);
-    Ok(found.map(|found| (found.dev(), found.ino())))
+/// The device and inode of a file that has other names, too.
+pub fn shared_inode(found: &Metadata) -> Option<(u64, u64)> {
+    (found.nlink() > 1).then(|| (found.dev(), found.ino()))
 }
 
 /// All of a Dockerfile or an ignore file.
@@ -297,8 +286,9 @@ pub fn read_text(file: impl Read, path: &Path) -> Result<Vec<u8>> {
     }
 }
 
-/// A file on the disk as an entry with its owner and time; sockets are nothing.
-fn entry_of_found(file: &Path, path: &Path, found: &Metadata) -> Result<Option<Entry>> {
+/// What is on the disk, as an entry of this path with its owner and time; sockets are nothing.
+fn look_at(file: &Path, path: &Path) -> Result<Option<Found>> {
+    let Some(found) = fs::stat(file)? else { return Ok(None) };
     let kind = found.file_type();
     let kind = match () {
         () if kind.is_file() => EntryKind::File,
@@ -331,5 +321,6 @@ fn entry_of_found(file: &Path, path: &Path, found: &Metadata) -> Result<Option<E
             })
             .collect();
     }
-    Ok(Some(entry))
+    let found = Some(&found).filter(|_| kind == EntryKind::File);
+    Ok(Some(Found { entry, stamp: found.and_then(Stamp::of_settled), inode: found.and_then(shared_inode) }))
 }

@@ -6,12 +6,13 @@ use super::context::Files;
 use super::copy_key::Keys;
 use super::explain::Inputs;
 use super::image_files::ImageFiles;
+use super::items::Items;
 use super::named::Opened;
 use super::plan::find_stage;
 use super::sources::{Inline, Source, find};
 use super::stage::{Stage, StepLayer};
 use super::steps::changes;
-use super::tar::{Items, hash_contents, new_time, write_layer};
+use super::tar::{hash_contents, new_time, write_layer};
 use super::target::{Placing, Target};
 use super::unpack::{Unpacked, is_archive};
 use super::{Build, cache_key};
@@ -162,7 +163,7 @@ impl Build<'_> {
             let items = self.target(stage, &destination, &how, args.link, |target| {
                 sources.iter().try_for_each(|source| target.put(source))
             });
-            self.place_cached(stage, instruction, &items.context(what)?, &destination, &keys, n)?
+            self.place_cached(stage, instruction, items.context(what)?, &destination, &keys, n)?
         };
         let Some((layer, key)) = made else { return Ok(()) };
         let known = match (args.link, &layer) {
@@ -220,7 +221,7 @@ impl Build<'_> {
         &self,
         stage: &mut Stage,
         instruction: &Instruction,
-        items: &Items<'_>,
+        items: Items<'_>,
         destination: &str,
         keys: &Keys,
         n: u32,
@@ -229,27 +230,27 @@ impl Build<'_> {
             && (self.shared.knows(keys.text)
                 || self.store.db().read(|db| self.store.is_cached(db, keys.text))?);
         if known {
-            let key = keys.of_items(items, &hash_contents(self, items)?);
+            let key = keys.of_items(&items, &hash_contents(self, &items)?);
             if self.reuse(stage, key, destination, keys, n)? {
                 return Ok(None);
             }
         }
         if items.is_empty() {
-            let key = keys.of_items(items, &[]);
+            let key = keys.of_items(&items, &[]);
             if self.reuse(stage, key, destination, keys, n)? {
                 return Ok(None);
             }
-            self.explain(stage, instruction, &Inputs::of_files(destination, items, &[]), n)?;
+            self.explain(stage, instruction, &Inputs::of_files(destination, &items, &[]), n)?;
             return Ok(Some((None, key)));
         }
-        let (layer, digests) = write_layer(self, items)?;
-        let key = keys.of_items(items, &digests);
+        let made = write_layer(self, items)?;
+        let key = keys.of_items(&made.items, &made.digests);
         // The same contents under another text.
         if self.reuse(stage, key, destination, keys, n)? {
             return Ok(None);
         }
-        self.explain(stage, instruction, &Inputs::of_files(destination, items, &digests), n)?;
-        Ok(Some((Some(layer), key)))
+        self.explain(stage, instruction, &Inputs::of_files(destination, &made.items, &made.digests), n)?;
+        Ok(Some((Some(made.into_layer()), key)))
     }
 
     /// [`Build::place_cached`] for sources of which some are archives: the cache is asked for the archives as they are.
@@ -290,7 +291,7 @@ impl Build<'_> {
             }
             Ok(())
         })?;
-        let layer = if items.is_empty() { None } else { Some(write_layer(self, &items)?.0) };
+        let layer = if items.is_empty() { None } else { Some(write_layer(self, items)?.into_layer()) };
         if hash_contents(self, &unopened)? != digests {
             return Err(failed("an archive was changed while it was unpacked".into()));
         }
@@ -329,7 +330,10 @@ impl Build<'_> {
         let (passwd, group) = if numeric {
             Default::default()
         } else {
-            (stage.read_file(self.store, "etc/passwd")?, stage.read_file(self.store, "etc/group")?)
+            (
+                stage.read_file(self.store, "etc/passwd", self.task)?,
+                stage.read_file(self.store, "etc/group", self.task)?,
+            )
         };
         user::chown_ids(&owner, &passwd, &group)
     }
@@ -343,8 +347,8 @@ fn linked_key(parent: &str, author: &str, layer: Digest) -> Result<Digest> {
 /// What history calls the sources.
 fn kind(sources: &[Source<'_>]) -> Result<&'static str> {
     Ok(match sources {
-        [one] => match one.entry()? {
-            Some((_, entry)) if entry.kind == EntryKind::Directory => "dir",
+        [one] => match one.look()? {
+            Some((_, found)) if found.entry.kind == EntryKind::Directory => "dir",
             _ => "file",
         },
         _ => "multi",

@@ -1,9 +1,10 @@
 //! What COPY and ADD look up in the cache: names, attributes and contents of what they put into the image, never times.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
+use super::items::Items;
 use super::steps::NOP;
-use super::tar::Items;
 use super::{Build, cache_key};
 use crate::digest::{Digest, Hasher};
 use crate::dockerfile::Instruction;
@@ -60,10 +61,14 @@ pub fn items_key(base: &str, items: &Items<'_>, digests: &[Digest]) -> Digest {
     let mut digests = digests.iter();
     let mut key = Hasher::default();
     key.update(base.as_bytes());
-    for item in items.values() {
+    let mut line = String::new();
+    for item in items.iter() {
         let entry = &item.entry;
         let digest = item.body.as_ref().and_then(|_| digests.next());
-        let line = format!(
+        line.clear();
+        // Into a text nothing fails to be written.
+        let _ = write!(
+            line,
             "\n{:?} {:?} {:o} {} {} {} {:?} {:?} {:?} {digest:?}",
             entry.path,
             entry.kind,

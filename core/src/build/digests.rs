@@ -1,17 +1,16 @@
 //! Digests of a context's files, remembered from build to build, so that what is unchanged is not read again.
 //!
 //! A file is unchanged when device, inode, size, mtime and ctime are those that it was read with. The kernel sets ctime at every change
-//! and lets nobody choose it, but only as fine as its clock ticks: a file that was changed just before it was read is never
+//! and lets nobody choose it, but only as fine as its clock ticks: a file that was changed just before it was found is never
 //! remembered, since it could change again without a trace (git calls such entries racy).
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::context::Files;
-use super::tar::Body;
+use super::items::Body;
 use crate::digest::{Digest, DigestReader};
 use crate::error::{Result, ResultExt};
 use crate::store::Store;
@@ -19,123 +18,113 @@ use crate::store::Store;
 /// How old a change must be, in seconds, before it is believed that the next one will show.
 const YOUNG: i64 = 2;
 /// What a table begins with; the last byte is the version.
-const MAGIC: &[u8; 8] = b"lkitdig\x02";
-/// Bytes of one file in a table: device, inode, size, two times, digest.
-const ENTRY: usize = 8 * 3 + 12 * 2 + 32;
+const MAGIC: &[u8; 8] = b"lkitdig\x03";
+/// Bytes of a stamp.
+const STAMP: usize = 16;
 /// Files that are remembered beyond twice those of a build: others of the same context may be copied by another Dockerfile.
 const SPARE: usize = 10_000;
 
-/// What tells that a file is unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    mtime: (i64, u32),
-    ctime: (i64, u32),
-}
+/// What tells that a file is unchanged: the beginning of the digest of its device, inode, size, mtime and ctime. There may be many,
+/// and no more is asked of one than whether it is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp([u8; STAMP]);
 
 impl Stamp {
     /// The stamp of a file.
     pub fn of(found: &Metadata) -> Stamp {
-        Stamp {
-            device: found.dev(),
-            inode: found.ino(),
-            size: found.len(),
-            mtime: (found.mtime(), found.mtime_nsec() as u32),
-            ctime: (found.ctime(), found.ctime_nsec() as u32),
-        }
+        let (dev, ino, size) = (found.dev(), found.ino(), found.size());
+        Stamp::from_numbers([
+            dev,
+            ino,
+            size,
+            found.mtime().cast_unsigned(),
+            found.mtime_nsec().cast_unsigned(),
+            found.ctime().cast_unsigned(),
+            found.ctime_nsec().cast_unsigned(),
+        ])
     }
 
-    fn is_young(&self, now: i64) -> bool {
-        self.mtime.0.max(self.ctime.0) > now - YOUNG
+    /// The same; `None` for a file that changed so lately that another change might not show.
+    pub fn of_settled(found: &Metadata) -> Option<Stamp> {
+        let changed = found.mtime().max(found.ctime());
+        (!is_young(changed, jiff::Timestamp::now().as_second())).then(|| Stamp::of(found))
+    }
+
+    fn from_numbers(numbers: [u64; 7]) -> Stamp {
+        let digest = Digest::of(numbers.map(u64::to_be_bytes).as_flattened());
+        let mut stamp = [0; STAMP];
+        stamp.copy_from_slice(&digest.as_bytes()[..STAMP]);
+        Stamp(stamp)
     }
 }
 
-/// A stamp, and when it was taken, in seconds since 1970.
-#[derive(Clone, Copy)]
-pub struct Stamped(Stamp, i64);
-
-impl Stamped {
-    /// The stamp of a file that was just looked at.
-    pub fn found(files: &dyn Files, path: &Path) -> Result<Option<Stamped>> {
-        let stamp = files.stamp(path, false)?;
-        Ok(stamp.map(|stamp| Stamped(stamp, jiff::Timestamp::now().as_second())))
-    }
+fn is_young(changed: i64, now: i64) -> bool {
+    changed > now - YOUNG
 }
 
-/// One file: device, inode, size, mtime, ctime, digest.
-type Record = [u8; ENTRY];
+/// One file: its stamp and the digest of its content.
+type Record = [u8; STAMP + 32];
+
+fn record(stamp: Stamp, digest: Digest) -> Record {
+    let mut record = [0; STAMP + 32];
+    record[..STAMP].copy_from_slice(&stamp.0);
+    record[STAMP..].copy_from_slice(digest.as_bytes());
+    record
+}
 
 /// The digests of one context. Records are kept as they are stored: there may be many.
 #[derive(Default)]
 struct Table {
-    /// What was there, sorted by device and inode, and whether this build has come by it.
-    old: Vec<(Record, bool)>,
+    /// What was there as it is stored, sorted by stamps; nothing where nothing was.
+    old: Vec<u8>,
+    /// Which of them this build has come by.
+    seen: Vec<bool>,
     new: Vec<Record>,
 }
 
-fn record(stamp: &Stamp, digest: &Digest) -> Record {
-    let mut record = [0; ENTRY];
-    let mut place = 0;
-    let mut put = |bytes: &[u8]| {
-        record[place..place + bytes.len()].copy_from_slice(bytes);
-        place += bytes.len();
-    };
-    [stamp.device, stamp.inode, stamp.size].iter().for_each(|number| put(&number.to_be_bytes()));
-    for (seconds, nanoseconds) in [stamp.mtime, stamp.ctime] {
-        put(&seconds.to_be_bytes());
-        put(&nanoseconds.to_be_bytes());
-    }
-    put(digest.as_bytes());
-    record
-}
-
-/// What a record is found by.
-fn place(record: &Record) -> &[u8] {
-    &record[..16]
-}
-
 impl Table {
-    fn from_bytes(bytes: &[u8]) -> Option<Table> {
-        let (records, rest) = bytes.strip_prefix(MAGIC)?.as_chunks::<ENTRY>();
-        let old: Vec<(Record, bool)> = records.iter().map(|record| (*record, false)).collect();
-        (rest.is_empty() && old.is_sorted_by(|(a, _), (b, _)| place(a) < place(b)))
-            .then_some(Table { old, new: Vec::new() })
+    fn from_bytes(old: Vec<u8>) -> Option<Table> {
+        let (records, rest) = old.strip_prefix(MAGIC)?.as_chunks();
+        let sorted = records.is_sorted_by(|a: &Record, b| a[..STAMP] < b[..STAMP]);
+        let seen = vec![false; records.len()];
+        (rest.is_empty() && sorted).then_some(Table { old, seen, new: Vec::new() })
     }
 
-    fn get(&mut self, stamp: &Stamp) -> Option<Digest> {
-        let wanted = record(stamp, &Digest::from_bytes([0; 32]));
-        let found = self.old.binary_search_by(|(old, _)| place(old).cmp(place(&wanted))).ok()?;
-        let (old, seen) = &mut self.old[found];
-        let (stamped, digest) = old.split_at(ENTRY - 32);
-        if stamped != &wanted[..ENTRY - 32] {
-            return None;
-        }
-        *seen = true;
-        digest.try_into().ok().map(Digest::from_bytes)
+    fn records(&self) -> &[Record] {
+        self.old.get(MAGIC.len()..).unwrap_or_default().as_chunks().0
     }
 
-    /// Puts what is new among the old, and gives the table to be stored: without files that nobody has seen for long, of which most are gone.
-    fn settle(&mut self) -> Vec<u8> {
-        // The last of those with one place counts.
-        self.new.sort_by(|a, b| place(a).cmp(place(b)));
-        self.new.reverse();
-        self.new.dedup_by(|a, b| place(a) == place(b));
-        self.new.reverse();
-        let new = &self.new;
-        let is_new = |old: &Record| new.binary_search_by(|record| place(record).cmp(place(old))).is_ok();
-        self.old.retain(|(record, _)| !is_new(record));
-        let seen = new.len() + self.old.iter().filter(|(_, seen)| *seen).count();
-        if self.old.len() + new.len() > 2 * seen + SPARE {
-            self.old.retain(|(_, seen)| *seen);
+    fn get(&mut self, stamp: Stamp) -> Option<Digest> {
+        let found = self.records().binary_search_by(|record| record[..STAMP].cmp(&stamp.0)).ok()?;
+        self.seen[found] = true;
+        self.records()[found][STAMP..].try_into().ok().map(Digest::from_bytes)
+    }
+
+    fn learn(&mut self, stamp: Stamp, digest: Digest) {
+        if self.get(stamp) != Some(digest) {
+            self.new.push(record(stamp, digest));
         }
-        self.old.extend(self.new.drain(..).map(|record| (record, true)));
-        self.old.sort_unstable_by(|(a, _), (b, _)| place(a).cmp(place(b)));
-        let mut out = Vec::with_capacity(MAGIC.len() + self.old.len() * ENTRY);
+    }
+
+    /// Puts what is new among the old: without files that nobody has seen for long, of which most are gone.
+    fn settle(&mut self) {
+        // Hard links have one stamp.
+        self.new.sort_unstable();
+        self.new.dedup_by(|a, b| a[..STAMP] == b[..STAMP]);
+        let (old, new) = (self.records(), &self.new);
+        let count = new.len() + self.seen.iter().filter(|seen| **seen).count();
+        let seen_only = old.len() + new.len() > 2 * count + SPARE;
+        let is_new = |old: &Record| new.binary_search_by(|new| new[..STAMP].cmp(&old[..STAMP])).is_ok();
+        let kept = old.iter().zip(&self.seen).filter(|(old, seen)| (**seen || !seen_only) && !is_new(old));
+        let mut out = Vec::with_capacity(MAGIC.len() + (old.len() + new.len()) * size_of::<Record>());
         out.extend_from_slice(MAGIC);
-        self.old.iter().for_each(|(record, _)| out.extend_from_slice(record));
-        out
+        kept.map(|(old, _)| old).chain(new).for_each(|record| out.extend_from_slice(record));
+        let records: &mut [Record] = out[MAGIC.len()..].as_chunks_mut().0;
+        records.sort_unstable();
+        // All that is kept has been seen, or may be once more.
+        self.seen = vec![true; records.len()];
+        self.old = out;
+        self.new = Vec::new();
     }
 }
 
@@ -171,7 +160,7 @@ impl Digests {
             None => {
                 let bytes = store.db().read(|db| store.context_digests(db, &name))?;
                 // What is damaged is made anew.
-                let table = bytes.and_then(|bytes| Table::from_bytes(&bytes)).unwrap_or_default();
+                let table = bytes.and_then(Table::from_bytes).unwrap_or_default();
                 tables.entry(name.clone()).or_insert(Arc::new(Mutex::new(table))).clone()
             }
         };
@@ -206,7 +195,7 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 impl ContextDigests<'_> {
     /// The digest of a file's content: remembered, or read.
     pub fn digest(&self, body: &Body<'_>) -> Result<Digest> {
-        if let (Some((_, table)), Some(Stamped(stamp, _))) = (&self.table, &body.stamp)
+        if let (Some((_, table)), Some(stamp)) = (&self.table, body.stamp)
             && let Some(digest) = lock(table).get(stamp)
         {
             return Ok(digest);
@@ -219,16 +208,13 @@ impl ContextDigests<'_> {
         Ok(digest)
     }
 
-    /// Remembers what was read, if the file has the stamp that it had before, and is no longer young.
+    /// Remembers what was read, if the file has the stamp that it was found with.
     pub fn learn(&self, body: &Body<'_>, digest: Digest) -> Result<()> {
-        let (Some((_, table)), Some(Stamped(stamp, taken))) = (&self.table, body.stamp) else {
-            return Ok(());
-        };
-        // As it was before it was read: reading takes time in which it could change within one tick.
-        if stamp.is_young(taken) || self.files.stamp(&body.path, true)? != Some(stamp) {
-            return Ok(());
+        if let (Some((_, table)), Some(stamp)) = (&self.table, body.stamp)
+            && self.files.stamp(&body.path)? == Some(stamp)
+        {
+            lock(table).learn(stamp, digest);
         }
-        lock(table).new.push(record(&stamp, &digest));
         Ok(())
     }
 
@@ -238,8 +224,8 @@ impl ContextDigests<'_> {
         if table.new.is_empty() {
             return Ok(());
         }
-        let bytes = table.settle();
-        store.db().write_relaxed(|db| store.keep_context_digests(db, name, &bytes))
+        table.settle();
+        store.db().write_relaxed(|db| store.keep_context_digests(db, name, &table.old))
     }
 }
 
@@ -249,31 +235,48 @@ mod tests {
 
     #[test]
     fn a_table_reads_as_it_was_written_and_a_damaged_one_does_not_read() {
-        let stamp = Stamp { device: 1, inode: 2, size: 3, mtime: (-4, 5), ctime: (6, 7) };
+        let stamp = Stamp::from_numbers([1, 2, 3, 4, 5, 6, 7]);
+        let other = Stamp::from_numbers([1, 2, 3, 4, 5, 6, 8]);
         let digest = Digest::of(b"x");
         let mut table = Table::default();
-        let other = Stamp { inode: 1, ..stamp };
-        table.new =
-            vec![record(&stamp, &Digest::of(b"old")), record(&other, &digest), record(&stamp, &digest)];
-        let bytes = table.settle();
-        let mut read = Table::from_bytes(&bytes).unwrap();
-        assert_eq!((read.get(&stamp), read.get(&other), read.old.len()), (Some(digest), Some(digest), 2));
-        assert_eq!(read.get(&Stamp { size: 4, ..stamp }), None);
+        table.learn(stamp, digest);
+        table.learn(other, digest);
+        table.learn(stamp, digest);
+        table.settle();
+        let mut read = Table::from_bytes(table.old.clone()).unwrap();
+        assert_eq!((read.get(stamp), read.get(other), read.seen.len()), (Some(digest), Some(digest), 2));
+        assert_eq!(read.get(Stamp::from_numbers([0; 7])), None);
+        read.learn(stamp, digest);
+        assert!(read.new.is_empty());
         // What is learned beats what was there.
-        read.new.push(record(&Stamp { size: 4, ..stamp }, &Digest::of(b"new")));
-        let mut again = Table::from_bytes(&read.settle()).unwrap();
-        assert_eq!(
-            (again.get(&Stamp { size: 4, ..stamp }), again.get(&stamp)),
-            (Some(Digest::of(b"new")), None)
-        );
-        assert!(Table::from_bytes(&bytes[..bytes.len() - 1]).is_none());
-        assert!(Table::from_bytes(b"other").is_none());
+        read.learn(stamp, Digest::of(b"new"));
+        read.settle();
+        let mut again = Table::from_bytes(read.old).unwrap();
+        assert_eq!((again.get(stamp), again.get(other)), (Some(Digest::of(b"new")), Some(digest)));
+        assert!(Table::from_bytes(table.old[..table.old.len() - 1].to_vec()).is_none());
+        assert!(Table::from_bytes(b"other".to_vec()).is_none());
+    }
+
+    #[test]
+    fn a_table_forgets_what_nobody_has_seen_for_long() {
+        let stamp = |n| Stamp::from_numbers([n; 7]);
+        let mut table = Table::default();
+        (0..SPARE as u64 + 3).for_each(|n| table.learn(stamp(n), Digest::of(b"x")));
+        table.settle();
+        let mut table = Table::from_bytes(table.old).unwrap();
+        table.get(stamp(0));
+        table.learn(stamp(SPARE as u64 + 3), Digest::of(b"x"));
+        table.settle();
+        assert_eq!(table.seen.len(), SPARE + 4);
+        let mut table = Table::from_bytes(table.old).unwrap();
+        table.learn(stamp(SPARE as u64 + 4), Digest::of(b"x"));
+        table.settle();
+        assert_eq!(table.seen.len(), 1);
     }
 
     #[test]
     fn a_file_that_changed_just_now_is_young() {
         let now = jiff::Timestamp::now().as_second();
-        let stamp = |ctime| Stamp { device: 0, inode: 0, size: 0, mtime: (0, 0), ctime: (ctime, 0) };
-        assert!(stamp(now).is_young(now) && !stamp(now - 10).is_young(now));
+        assert!(is_young(now, now) && is_young(now + 1000, now) && !is_young(now - 10, now));
     }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 
 use super::Build;
+use super::items::{Item, Items};
 use super::stage::Stage;
-use super::tar::{Item, Items};
 use crate::digest::Digest;
 use crate::dockerfile::Instruction;
 use crate::error::{Result, ResultExt};
@@ -48,9 +48,9 @@ impl Inputs<'_> {
         }
         let Some((items, digests)) = self.files else { return Ok(()) };
         let mut digests = digests.iter();
-        for (path, item) in items {
+        for item in items.iter() {
             let content = item.body.as_ref().and_then(|_| digests.next());
-            call(&escaped(&format!("file {}", path.display())), &attributes(item, content))?;
+            call(&escaped(&format!("file {}", item.entry.path.display())), &attributes(item, content))?;
         }
         Ok(())
     }

@@ -5,12 +5,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::context::{Files, shared_inode_of};
+use super::context::{Files, Found, shared_inode};
 use super::stage::Stage;
+use crate::archive::FileContent;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
-use crate::layer::{Entry, EntryKind, TarReader, Tree};
+use crate::layer::{Entry, EntryKind, Tree};
 use crate::store::Store;
+use crate::task::Task;
 
 /// Largest `/etc/passwd` or `/etc/group` that is read, in bytes.
 const TABLE_LIMIT: u64 = 16 << 20;
@@ -35,16 +37,21 @@ impl Files for ImageFiles<'_> {
         }))
     }
 
+    fn look(&self, path: &Path) -> Result<Option<Found>> {
+        let Some(entry) = self.get(path)? else { return Ok(None) };
+        let inode = match entry.kind {
+            EntryKind::File => fs::stat(&self.unpacked(path)?)?.as_ref().and_then(shared_inode),
+            _ => None,
+        };
+        Ok(Some(Found { inode, ..Found::unknown(entry) }))
+    }
+
     fn children(&self, path: &Path) -> Result<Vec<OsString>> {
         Ok(self.tree.children(path).map(ToOwned::to_owned).collect())
     }
 
     fn open(&self, path: &Path) -> Result<File> {
         fs::open(&self.unpacked(path)?)
-    }
-
-    fn shared_inode(&self, path: &Path) -> Result<Option<(u64, u64)>> {
-        shared_inode_of(&self.unpacked(path)?)
     }
 
     fn resolve(&self, path: &Path) -> Result<PathBuf> {
@@ -84,25 +91,18 @@ impl Stage {
     }
 
     /// The content of a file of the image, read from its layer; empty when there is none.
-    pub fn read_file(&mut self, store: &Store, path: &str) -> Result<Vec<u8>> {
+    pub fn read_file(&mut self, store: &Store, path: &str, task: &Task) -> Result<Vec<u8>> {
         let tree = self.tree(store)?;
         let path = tree.resolve(Path::new(path), true)?;
-        let Some(node) = tree.get(&path) else { return Ok(Vec::new()) };
-        let (layer, source) = (node.layer as usize, node.source().to_owned());
-        let layer = &self.layers[layer];
-        store.read_layer(layer, |reader| {
-            let mut tar = TarReader::new(reader, store.limits());
-            let mut content = Vec::new();
-            while let Some(entry) = tar.next()? {
-                if entry.path == source && entry.kind == EntryKind::File {
-                    content.clear();
-                    tar.by_ref()
-                        .take(TABLE_LIMIT)
-                        .read_to_end(&mut content)
-                        .context(|| format!("read {}", source.display()))?;
-                }
-            }
-            Ok(content)
-        })
+        let Some(node) = tree.get(&path).filter(|node| node.entry.kind == EntryKind::File) else {
+            return Ok(Vec::new());
+        };
+        let (layer, position) = (node.layer as usize, node.position());
+        let mut content = Vec::new();
+        FileContent::open(store, &self.layers[layer], position, task)?
+            .take(TABLE_LIMIT)
+            .read_to_end(&mut content)
+            .context(|| format!("read {}", path.display()))?;
+        Ok(content)
     }
 }

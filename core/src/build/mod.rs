@@ -19,6 +19,7 @@ mod git_command;
 mod git_url;
 mod image_files;
 mod inputs;
+mod items;
 mod memory;
 mod mount_files;
 mod named;

@@ -8,11 +8,12 @@ use super::Build;
 use super::context::{Context, Files};
 use super::copy_key::items_key;
 use super::image_files::ImageFiles;
+use super::items::{Item, Items};
 use super::named::Opened;
 use super::plan::find_stage;
 use super::sources::{clean, has_children};
 use super::stage::Stage;
-use super::tar::{Body, Item, Items, hash_contents};
+use super::tar::hash_contents;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
 use crate::layer::{self, Entry, EntryKind, Sender, TarWriter};
@@ -85,7 +86,7 @@ fn context_files<'f>(files: &'f Context, source: &Path) -> Result<MountFiles<'f>
     let path = files.resolve(source)?;
     let missing = || not_found(source, "the build context (or excluded by .dockerignore)");
     let entry = files.get(&path)?.ok_or_else(missing)?;
-    let mut items = Items::new();
+    let mut items = Items::default();
     let mut whole = match entry.kind {
         EntryKind::Directory => collect(files, &path, PathBuf::new(), Some((0, 0)), &mut items)?,
         _ => {
@@ -111,7 +112,8 @@ fn collect<'f>(
     owner: Option<(u32, u32)>,
     items: &mut Items<'f>,
 ) -> Result<bool> {
-    let Some(mut entry) = files.get(source)? else { return Ok(false) };
+    let Some(mut found) = files.look(source)? else { return Ok(false) };
+    let entry = &mut found.entry;
     let is_directory = entry.kind == EntryKind::Directory;
     let excluded = files.excluded(source);
     if excluded && !(is_directory && has_children(files, source)?) {
@@ -123,9 +125,10 @@ fn collect<'f>(
         (entry.uid, entry.gid) = owner;
     }
     entry.path.clone_from(&path);
-    let body = (entry.kind == EntryKind::File).then(|| Body::new(files, source)).transpose()?;
     if !path.as_os_str().is_empty() {
-        items.insert(path.clone(), Item { entry, body, inode: None });
+        // Hard links are no matter here.
+        found.inode = None;
+        items.insert(Item::found(files, source, 0, found));
     }
     if is_directory {
         for name in files.children(source)? {
@@ -142,8 +145,8 @@ fn on_one_device(files: &dyn Files, source: &Path, items: &Items<'_>) -> Result<
         Ok(fs::stat(&path)?.map(|found| found.dev()))
     };
     let root = device(source)?;
-    for (path, _) in items.iter().filter(|(_, item)| item.entry.kind == EntryKind::Directory) {
-        if device(&source.join(path))? != root {
+    for item in items.iter().filter(|item| item.entry.kind == EntryKind::Directory) {
+        if device(&source.join(&item.entry.path))? != root {
             return Ok(false);
         }
     }
@@ -183,7 +186,7 @@ impl MountFiles<'_> {
                 let (path, entry) = (path.clone(), entry.clone());
                 let snapshots = image.snapshots(build.store, lease, build.task)?;
                 let files = ImageFiles { tree: image.tree(build.store)?, snapshots };
-                let mut items = Items::new();
+                let mut items = Items::default();
                 let name = match entry.kind {
                     EntryKind::Directory => PathBuf::new(),
                     _ => path.file_name().map(PathBuf::from).unwrap_or_default(),
@@ -204,7 +207,7 @@ impl MountFiles<'_> {
                 let path = path.clone();
                 let snapshots = image.snapshots(build.store, lease, build.task)?;
                 let files = ImageFiles { tree: image.tree(build.store)?, snapshots };
-                let mut items = Items::new();
+                let mut items = Items::default();
                 collect(&files, &path, PathBuf::new(), None, &mut items)?;
                 write_items(build, &items, folder)
             }
@@ -217,7 +220,7 @@ fn write_items(build: &Build<'_>, items: &Items<'_>, folder: &Path) -> Result<()
     let (limits, task) = (build.store.limits(), build.task);
     let write = |blocks: Sender| {
         let mut tar = TarWriter::new(BufWriter::with_capacity(fs::COPY_BUFFER, blocks));
-        for item in items.values() {
+        for item in items.iter() {
             task.check()?;
             match &item.body {
                 Some(body) => tar

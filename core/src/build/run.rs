@@ -230,7 +230,7 @@ impl Build<'_> {
             return Ok(());
         }
         let mut tar = TarWriter::new(Vec::new());
-        for item in items.values() {
+        for item in items.iter() {
             tar.append(&item.entry, &mut std::io::empty())?;
         }
         let tar = tar.finish()?;

@@ -253,7 +253,11 @@ impl Asked<'_> {
         match files {
             MountFiles::Context { entry, items, .. } => {
                 let copy = folder.directory(place)?;
-                let name = items.keys().next().cloned().filter(|_| entry.kind != EntryKind::Directory);
+                let name = items
+                    .iter()
+                    .next()
+                    .map(|item| item.entry.path.clone())
+                    .filter(|_| entry.kind != EntryKind::Directory);
                 let mode = entry.mode;
                 let is_directory = entry.kind == EntryKind::Directory;
                 files.copy_to(build, lease, &copy)?;

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
-use super::context::Files;
+use super::context::{Files, Found};
 use crate::dockerfile::{Ignore, glob};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
@@ -32,10 +32,10 @@ impl<'f> Source<'f> {
         Source { files, path, below: None, keeps_owner: false, is_archive: false }
     }
 
-    /// What it is, its own link followed; `None` when it has gone.
-    pub fn entry(&self) -> Result<Option<(PathBuf, Entry)>> {
+    /// What it is, its own link followed, and where; `None` when it has gone.
+    pub fn look(&self) -> Result<Option<(PathBuf, Found)>> {
         let path = if self.below.is_some() { self.path.clone() } else { self.files.resolve(&self.path)? };
-        Ok(self.files.get(&path)?.map(|entry| (path, entry)))
+        Ok(self.files.look(&path)?.map(|found| (path, found)))
     }
 }
 

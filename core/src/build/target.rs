@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::chmod::Mode;
-use super::context::Files;
+use super::context::{Files, Found};
 use super::image_files::ImageFiles;
+use super::items::{Inode, Item, Items};
 use super::sources::Source;
-use super::tar::{Body, Inode, Item, Items, add_parents, new_directory};
+use super::tar::{add_parents, new_directory};
 use super::unpack::{Unpacked, whiteout};
 use crate::dockerfile::Ignore;
 use crate::error::{Error, ErrorKind, Result};
-use crate::layer::{Entry, EntryKind, Timestamp, Tree};
+use crate::layer::{EntryKind, Timestamp, Tree};
 
 /// How things are put: what the flags and the destination say.
 pub struct Placing {
@@ -60,7 +61,7 @@ impl<'a, 'f> Target<'a, 'f> {
     /// A destination in the image that `tree` shows.
     pub fn new(tree: &'a Tree, destination: &str, how: &'a Placing) -> Result<Self> {
         let path = tree.resolve(Path::new(destination.trim_start_matches('/')), true)?;
-        Ok(Target { tree, path, how, items: Items::new(), source: 0 })
+        Ok(Target { tree, path, how, items: Items::default(), source: 0 })
     }
 
     /// What has to be in the layer.
@@ -72,11 +73,11 @@ impl<'a, 'f> Target<'a, 'f> {
     /// Puts one source: a directory's contents, or a file under its own name or the destination's.
     pub fn put(&mut self, source: &Source<'f>) -> Result<()> {
         self.source += 1;
-        let Some((from, entry)) = source.entry()? else { return Ok(()) };
+        let Some((from, found)) = source.look()? else { return Ok(()) };
         if let Some(below) = &source.below {
-            return self.put_below(source, &from, entry, below);
+            return self.put_below(source, &from, found, below);
         }
-        let is_directory = entry.kind == EntryKind::Directory;
+        let is_directory = found.entry.kind == EntryKind::Directory;
         let name = source.path.file_name().unwrap_or_default();
         let within = PathBuf::from(name);
         if !is_directory {
@@ -85,7 +86,7 @@ impl<'a, 'f> Target<'a, 'f> {
             }
             let to = if self.is_into() { self.path.join(name) } else { self.path.clone() };
             self.add_parents(&to)?;
-            return self.put_at(source, Place { from: &from, to, within }, entry).map(drop);
+            return self.put_at(source, Place { from: &from, to, within }, found).map(drop);
         }
         self.make_destination()?;
         self.put_children(source, &Place { from: &from, to: self.path.clone(), within: PathBuf::new() })
@@ -100,7 +101,7 @@ impl<'a, 'f> Target<'a, 'f> {
     }
 
     /// Puts one source of `--parents`, with the directories above it as its source has them.
-    fn put_below(&mut self, source: &Source<'f>, from: &Path, entry: Entry, below: &Path) -> Result<()> {
+    fn put_below(&mut self, source: &Source<'f>, from: &Path, found: Found, below: &Path) -> Result<()> {
         if self.how.exclude.excluded(below) && self.how.exclude.may_skip_directory(below) {
             return Ok(());
         }
@@ -118,12 +119,13 @@ impl<'a, 'f> Target<'a, 'f> {
                 None => {}
             }
             let start = from.ancestors().nth(below.components().count()).unwrap_or(Path::new(""));
-            if let Some(entry) = source.files.get(&start.join(parent))? {
-                self.insert(source, Place { from, to, within: parent.to_path_buf() }, entry, false)?;
+            let from = start.join(parent);
+            if let Some(found) = source.files.look(&from)? {
+                self.insert(source, &from, to, found)?;
             }
         }
         let place = Place { from, to: self.path.join(below), within: below.to_owned() };
-        self.put_at(source, place, entry).map(drop)
+        self.put_at(source, place, found).map(drop)
     }
 
     /// Puts what an archive holds, in place of what is there; only directories stay.
@@ -138,7 +140,7 @@ impl<'a, 'f> Target<'a, 'f> {
         // Directories that are links in the image, with what they lead to.
         let mut led: Vec<(&Path, PathBuf)> = Vec::new();
         for path in archive.paths() {
-            let Some(mut entry) = files.get(path)? else { continue };
+            let Some(mut found) = files.look(path)? else { continue };
             while led.last().is_some_and(|(link, _)| !path.starts_with(link)) {
                 led.pop();
             }
@@ -150,7 +152,7 @@ impl<'a, 'f> Target<'a, 'f> {
             if archive.is_implied(path) {
                 match before {
                     Some(EntryKind::Directory) => continue,
-                    Some(EntryKind::Symlink) if !self.items.contains_key(&to) => {
+                    Some(EntryKind::Symlink) if self.items.get(&to).is_none() => {
                         let to = self.tree.resolve(&to, true)?;
                         if self.kind_at(&to) == Some(EntryKind::Directory) {
                             led.push((path, to));
@@ -160,18 +162,15 @@ impl<'a, 'f> Target<'a, 'f> {
                     _ => {}
                 }
             }
+            let entry = &mut found.entry;
             if before == Some(EntryKind::Directory) && entry.kind != EntryKind::Directory {
-                let range = self.items.range(to.clone()..).map(|(path, _)| path);
-                let gone: Vec<_> = range.take_while(|path| path.starts_with(&to)).cloned().collect();
-                gone.iter().for_each(|path| drop(self.items.remove(path)));
+                self.items.remove_tree(&to);
             }
             if let Some(owner) = owner {
                 (entry.uid, entry.gid) = owner;
             }
-            entry.path = to.clone();
-            let inode = self.inode(files, path, &entry)?;
-            let body = (entry.kind == EntryKind::File).then(|| Body::new(files, path)).transpose()?;
-            self.items.insert(to, Item { entry, body, inode });
+            entry.path = to;
+            self.items.insert(Item::found(files, path, self.source, found));
         }
         Ok(())
     }
@@ -179,10 +178,9 @@ impl<'a, 'f> Target<'a, 'f> {
     /// Puts an archive as what it is, whatever is in its way: not into the image, but into what the cache is asked for.
     pub fn put_unopened(&mut self, source: &Source<'f>) -> Result<()> {
         self.source += 1;
-        let Some((from, entry)) = source.entry()? else { return Ok(()) };
+        let Some((from, found)) = source.look()? else { return Ok(()) };
         let to = self.path.join(format!("{}/{}", self.source, source.path.display()));
-        let within = PathBuf::new();
-        self.insert(source, Place { from: &from, to, within }, entry, true)
+        self.insert(source, &from, to, found)
     }
 
     fn kind_at(&self, path: &Path) -> Option<EntryKind> {
@@ -206,16 +204,16 @@ impl<'a, 'f> Target<'a, 'f> {
             None => {
                 self.add_parents(&path)?;
                 let entry = new_directory(&path, self.how.owner.unwrap_or((0, 0)), self.how.time);
-                self.items.insert(path, Item { entry, body: None, inode: None });
+                self.items.insert(Item::without_body(entry));
                 Ok(())
             }
         }
     }
 
     /// Puts a file or a tree at a path. Returns whether anything was put.
-    fn put_at(&mut self, source: &Source<'f>, place: Place<'_>, entry: Entry) -> Result<bool> {
-        if entry.kind == EntryKind::Directory {
-            return self.put_directory(source, place, entry);
+    fn put_at(&mut self, source: &Source<'f>, place: Place<'_>, found: Found) -> Result<bool> {
+        if found.entry.kind == EntryKind::Directory {
+            return self.put_directory(source, place, found);
         }
         if source.files.excluded(place.from) {
             return Ok(false);
@@ -223,19 +221,18 @@ impl<'a, 'f> Target<'a, 'f> {
         if self.kind_at(&place.to) == Some(EntryKind::Directory) {
             return Err(failed(format!("cannot replace to directory /{} with file", place.to.display())));
         }
-        let has_content = entry.kind == EntryKind::File;
-        self.insert(source, place, entry, has_content)?;
+        self.insert(source, place.from, place.to, found)?;
         Ok(true)
     }
 
     /// Puts a directory with its contents: one that is there takes its attributes.
-    fn put_directory(&mut self, source: &Source<'f>, place: Place<'_>, entry: Entry) -> Result<bool> {
+    fn put_directory(&mut self, source: &Source<'f>, place: Place<'_>, found: Found) -> Result<bool> {
         if self.kind_at(&place.to).is_some_and(|kind| kind != EntryKind::Directory) {
             return Err(not_a_directory(&place.to));
         }
-        let before = self.items.contains_key(&place.to);
+        let before = self.items.get(&place.to).is_some();
         let Place { from, to, within } = place;
-        self.insert(source, Place { from, to: to.clone(), within: within.clone() }, entry, false)?;
+        self.insert(source, from, to.clone(), found)?;
         let is_left_out = source.files.excluded(from) || self.how.exclude.excluded(&within);
         let put = self.put_children(source, &Place { from, to: to.clone(), within })? || !is_left_out;
         if !put && !before {
@@ -251,29 +248,23 @@ impl<'a, 'f> Target<'a, 'f> {
         for name in source.files.children(place.from)? {
             let from = place.from.join(&name);
             let within = if exclude.is_empty() { PathBuf::new() } else { place.within.join(&name) };
-            let Some(entry) = source.files.get(&from)? else { continue };
+            let Some(found) = source.files.look(&from)? else { continue };
             if exclude.excluded(&within)
-                && (entry.kind != EntryKind::Directory || exclude.may_skip_directory(&within))
+                && (found.entry.kind != EntryKind::Directory || exclude.may_skip_directory(&within))
             {
                 continue;
             }
-            put |= self.put_at(source, Place { from: &from, to: place.to.join(&name), within }, entry)?;
+            put |= self.put_at(source, Place { from: &from, to: place.to.join(&name), within }, found)?;
         }
         Ok(put)
     }
 
-    fn insert(
-        &mut self,
-        source: &Source<'f>,
-        place: Place<'_>,
-        entry: Entry,
-        has_content: bool,
-    ) -> Result<()> {
-        let Place { from, to, .. } = place;
+    fn insert(&mut self, source: &Source<'f>, from: &Path, to: PathBuf, mut found: Found) -> Result<()> {
         if to.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".wh.")) {
             return Err(whiteout(&to));
         }
-        let mut entry = Entry { path: to.clone(), ..entry };
+        let entry = &mut found.entry;
+        entry.path = to;
         let owner = self.how.owner.or((!source.keeps_owner).then_some((0, 0)));
         if let Some(owner) = owner {
             (entry.uid, entry.gid) = owner;
@@ -281,27 +272,18 @@ impl<'a, 'f> Target<'a, 'f> {
         if let Some(mode) = self.how.mode.as_ref().filter(|_| entry.kind != EntryKind::Symlink) {
             entry.mode = mode.apply(entry.mode, entry.kind == EntryKind::Directory);
         }
-        let inode = if has_content { self.inode(source.files, from, &entry)? } else { None };
-        let body = has_content.then(|| Body::new(source.files, from)).transpose()?;
-        self.items.insert(to, Item { entry, body, inode });
+        self.items.insert(Item::found(source.files, from, self.source, found));
         Ok(())
-    }
-
-    fn inode(&self, files: &dyn Files, path: &Path, entry: &Entry) -> Result<Option<Inode>> {
-        if entry.kind != EntryKind::File {
-            return Ok(None);
-        }
-        Ok(files.shared_inode(path)?.map(|(device, inode)| (self.source, device, inode)))
     }
 }
 
 /// Makes hard links of items that are one file with several names in their source: what comes first has the content.
 fn link_up(items: &mut Items<'_>) {
     let mut first: HashMap<Inode, PathBuf> = HashMap::new();
-    for (path, item) in items {
-        let Some(inode) = item.inode else { continue };
-        match first.get(&inode) {
-            None => drop(first.insert(inode, path.clone())),
+    for item in items.iter_mut() {
+        let Some(inode) = item.inode.as_deref() else { continue };
+        match first.get(inode) {
+            None => drop(first.insert(*inode, item.entry.path.clone())),
             Some(first) => {
                 item.entry.kind = EntryKind::Hardlink;
                 item.entry.link = first.clone();

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::mounts;
 use super::object::Object;
-use super::report::{FileChange, FileChangeKind};
 use super::start::Ground;
-use crate::archive::merge;
+use crate::archive::{ChangeKind, FileChange, merge};
 use crate::config::Isolation;
 use crate::container::Status;
 use crate::error::{Error, Result, ResultExt};
@@ -74,27 +73,28 @@ const OF_THE_RUN: [&str; 6] = ["dev", "proc", "sys", "etc/hostname", "etc/hosts"
 
 /// A table of contents as a list of changes, sorted by path.
 pub fn list(toc: &Toc, lower: &Tree) -> Vec<FileChange> {
-    let mut changes: BTreeMap<PathBuf, FileChangeKind> = BTreeMap::new();
+    let mut changes: BTreeMap<PathBuf, ChangeKind> = BTreeMap::new();
     for entry in &toc.entries {
         match entry.whiteout() {
-            Some(Whiteout::Path(path)) => drop(changes.insert(path, FileChangeKind::Deleted)),
+            Some(Whiteout::Path(path)) => drop(changes.insert(path, ChangeKind::Deleted)),
             Some(Whiteout::Opaque(path)) => {
                 for name in lower.children(&path) {
-                    changes.entry(path.join(name)).or_insert(FileChangeKind::Deleted);
+                    changes.entry(path.join(name)).or_insert(ChangeKind::Deleted);
                 }
             }
             None if entry.path.as_os_str().is_empty() => {}
             None => {
                 let is_there = lower.get(&entry.path).is_some();
-                let kind = if is_there { FileChangeKind::Changed } else { FileChangeKind::Added };
+                let kind = if is_there { ChangeKind::Changed } else { ChangeKind::Added };
                 changes.insert(entry.path.clone(), kind);
             }
         }
     }
-    let shown = |path: &Path| format!("/{}", path.to_string_lossy());
-    let mut changes: Vec<FileChange> =
-        changes.into_iter().map(|(path, kind)| FileChange { path: shown(&path), kind }).collect();
-    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut changes: Vec<FileChange> = changes
+        .into_iter()
+        .map(|(path, kind)| FileChange { path: Path::new("/").join(path), kind })
+        .collect();
+    changes.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
     changes
 }
 

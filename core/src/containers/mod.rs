@@ -47,8 +47,7 @@ pub use options::{
 };
 pub use remove::{prune, prune_system, remove, rename};
 pub use report::{
-    ContainerMount, ContainerPruneReport, ContainerSummary, CreateReport, ExitReport, FileChange,
-    FileChangeKind, PathStat, TopReport,
+    ContainerMount, ContainerPruneReport, ContainerSummary, CreateReport, ExitReport, PathStat, TopReport,
 };
 pub use run::{attach, run};
 pub use start::start;

@@ -88,29 +88,6 @@ pub struct ContainerPruneReport {
     pub reclaimed: u64,
 }
 
-/// One path that differs between a container and its image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FileChange {
-    /// The path, absolute.
-    pub path: String,
-    /// How: `C` changed, `A` added, `D` deleted.
-    pub kind: FileChangeKind,
-}
-
-/// How a path differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum FileChangeKind {
-    /// It is in both.
-    #[serde(rename = "C")]
-    Changed,
-    /// It is new.
-    #[serde(rename = "A")]
-    Added,
-    /// It is gone.
-    #[serde(rename = "D")]
-    Deleted,
-}
-
 /// The processes of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TopReport {

@@ -1,12 +1,12 @@
 //! The facade's part about containers.
 
 use super::Engine;
-use crate::archive::{Source, Target};
+use crate::archive::{FileChange, Source, Target};
 use crate::containers::{
     self, AttachOptions, CommitOptions, ContainerListOptions, ContainerOutput, ContainerPruneOptions,
     ContainerPruneReport, ContainerRemoveOptions, ContainerStreams, ContainerSummary, CreateOptions,
-    CreateReport, ExecOptions, ExitReport, FileChange, KillOptions, LogsOptions, PathStat, PutArchiveOptions,
-    RunOptions, StartOptions, StopOptions, TopReport, WaitOptions,
+    CreateReport, ExecOptions, ExitReport, KillOptions, LogsOptions, PathStat, PutArchiveOptions, RunOptions,
+    StartOptions, StopOptions, TopReport, WaitOptions,
 };
 use crate::error::Result;
 use crate::task::Task;

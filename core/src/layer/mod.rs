@@ -40,7 +40,7 @@ pub use stubs::remove_stubs;
 pub use tarout::TarWriter;
 pub use toc::{Toc, scan};
 pub use tree::{Node, Tree};
-pub use writer::LayerWriter;
+pub use writer::{LayerBlob, LayerWriter};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{Seek, Write};
 
-use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderMap, LAST_MODIFIED};
+use reqwest::header::{ETAG, HeaderMap, LAST_MODIFIED};
 use reqwest::{Method, Url};
 
 use super::failure::{Trouble, is_passing, kind_of, retry_after};
@@ -22,10 +22,6 @@ pub struct FileHead {
     pub etag: Option<String>,
     /// When it last changed, in seconds since 1970.
     pub modified: Option<i64>,
-    /// Its media type.
-    pub content_type: Option<String>,
-    /// The name it is to have (`Content-Disposition`), without folders.
-    pub name: Option<String>,
 }
 
 /// A file that came whole.
@@ -133,21 +129,7 @@ fn head_of(response: &Response<'_>) -> FileHead {
         |name| response.header(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let modified = text(LAST_MODIFIED)
         .and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(&date).ok());
-    FileHead {
-        etag: text(ETAG),
-        modified: modified.map(|time| time.as_second()),
-        content_type: text(CONTENT_TYPE),
-        name: text(CONTENT_DISPOSITION).and_then(|value| name_of(&value)),
-    }
-}
-
-/// The file name of a `Content-Disposition` (RFC 6266, the plain form), without folders.
-fn name_of(disposition: &str) -> Option<String> {
-    let (_, value) = disposition.split(';').find_map(|part| {
-        part.trim().split_once('=').filter(|(key, _)| key.trim().eq_ignore_ascii_case("filename"))
-    })?;
-    let name = value.trim().trim_matches('"').rsplit(['/', '\\']).next()?;
-    (!matches!(name, "" | "." | "..")).then(|| name.to_owned())
+    FileHead { etag: text(ETAG), modified: modified.map(|time| time.as_second()) }
 }
 
 #[cfg(test)]
@@ -164,13 +146,5 @@ mod tests {
         ] {
             assert_eq!(shown_url(url), shown);
         }
-    }
-
-    #[test]
-    fn a_name_is_taken_without_its_folders() {
-        assert_eq!(name_of("attachment; filename=\"../../etc/x.tar\"").as_deref(), Some("x.tar"));
-        assert_eq!(name_of("inline; FileName=a"), Some("a".into()));
-        assert_eq!(name_of("attachment; filename=\"..\""), None);
-        assert_eq!(name_of("attachment"), None);
     }
 }

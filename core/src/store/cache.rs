@@ -85,4 +85,14 @@ impl Store {
         )
         .map(drop)
     }
+
+    /// Forgets what builds looked at, in the caller's transaction: the next looks at everything anew. Returns the bytes.
+    pub fn forget_builds(&self, db: &Connection) -> Result<u64> {
+        let mut bytes = 0;
+        for (table, content) in [("context_digests", "digests"), ("build_inputs", "inputs")] {
+            bytes += db.number(&format!("SELECT coalesce(sum(length({content})), 0) FROM {table}"), [])?;
+            db.run(&format!("DELETE FROM {table}"), [])?;
+        }
+        Ok(bytes)
+    }
 }

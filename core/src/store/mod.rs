@@ -29,7 +29,7 @@ mod unread;
 mod usage;
 mod verify;
 
-pub use blobs::{BlobWriter, PendingBlob, check_blob};
+pub use blobs::{BlobReader, BlobWriter, PendingBlob, check_blob};
 pub use cache::StepInputs;
 pub use caches::{CacheMount, CacheSharing};
 pub use container_objects::{ContainerRow, NewContainer, no_such_container};

@@ -45,7 +45,7 @@ impl Store {
     }
 
     /// Removes of the build cache what is asked and not in use. A cache mount goes with its directory, a step with its image unless
-    /// something else needs that.
+    /// something else needs that. With `all` and nothing else to choose by, what builds remember of contexts and steps goes, too.
     pub fn prune_cache(&self, options: &CachePruneOptions, task: &Task) -> Result<PruneReport> {
         check_filters(&options.filters, &FILTERS)?;
         let values = |name: &str| options.filters.get(name).filter(|values| !values.is_empty());
@@ -86,6 +86,9 @@ impl Store {
                 report.reclaimed += freed;
                 report.deleted.push(record.id);
             }
+        }
+        if options.all && options.filters.is_empty() && options.keep_storage.is_none() && !options.dry_run {
+            report.reclaimed += self.db.write_relaxed(|db| self.forget_builds(db))?;
         }
         Ok(report)
     }

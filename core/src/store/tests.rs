@@ -379,7 +379,12 @@ fn steps_of_the_cache_go_with_their_images_unless_a_name_needs_them() {
     assert_eq!(report.deleted, [key(loose).to_string()]);
     assert!(report.reclaimed > 0);
     assert!(store.get(&loose.to_string()).is_err());
-    assert_eq!(prune(r#"{"all": true}"#).deleted, [key(named).to_string()]);
+    store.db.write(|db| store.keep_context_digests(db, "/context", b"digests")).unwrap();
+    let digests = || store.db.read(|db| store.context_digests(db, "/context")).unwrap();
+    assert_eq!(prune(r#"{"all": true, "filters": {"type": ["regular"]}}"#).deleted, [key(named).to_string()]);
+    assert!(digests().is_some());
+    assert_eq!(prune(r#"{"all": true}"#).reclaimed, 7);
+    assert!(digests().is_none());
     store.get("named:1").unwrap();
     assert_eq!(store.cache_list().unwrap(), []);
 }

@@ -5,7 +5,8 @@
 
 Each call runs the blocking one on a thread of its own. Cancelling the task that awaits it cancels the operation, and
 waits until it has ended. `on_event` is called on the event loop, may be a coroutine function, and holds the operation
-up until it is done; what it raises ends the operation and comes out of the call.
+up until it is done; what it raises ends the operation and comes out of the call. What is an iterator in `layerkit` is
+one for `async for` here.
 """
 
 from __future__ import annotations
@@ -21,10 +22,24 @@ from ..types import DiskUsage, Filters, Info, Limits, OnEvent, PruneReport, Regi
 from ._run import call, long
 from .build_cache import BuildCache
 from .builder import Builder
+from .container import Container
+from .containers import Containers
 from .images import Image, Images
 from .registry import Registry
+from .streams import Stream
 
-__all__ = ["BuildCache", "Builder", "Engine", "Image", "Images", "Registry", "System"]
+__all__ = [
+    "BuildCache",
+    "Builder",
+    "Container",
+    "Containers",
+    "Engine",
+    "Image",
+    "Images",
+    "Registry",
+    "Stream",
+    "System",
+]
 
 _E = TypeVar("_E", bound="Engine")
 
@@ -85,6 +100,11 @@ class Engine:
     def images(self) -> Images:
         """The images."""
         return Images(self._blocking.images)
+
+    @property
+    def containers(self) -> Containers:
+        """The containers."""
+        return Containers(self._blocking.containers)
 
     @property
     def build_cache(self) -> BuildCache:

@@ -32,6 +32,11 @@ async def long(
     return await _ended(_spawn(functools.partial(call, sink, token)), token.cancel)
 
 
+async def interruptible(blocking: Callable[[], _T], interrupt: Callable[[], None]) -> _T:
+    """Runs a call that `interrupt` ends on a thread of its own; cancelling the awaiting task interrupts it."""
+    return await _ended(_spawn(blocking), interrupt)
+
+
 def _spawn(call: Callable[[], _T]) -> asyncio.Future[_T]:
     result: concurrent.futures.Future[_T] = concurrent.futures.Future()
 

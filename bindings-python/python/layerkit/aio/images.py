@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import builtins
 import functools
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .. import images as blocking
@@ -14,8 +15,10 @@ from ..types import (
     BuildOptions,
     BuildResult,
     Compression,
+    FileChange,
     Filters,
     HistoryEntry,
+    ImageFile,
     ImageSummary,
     OnEvent,
     PruneReport,
@@ -137,6 +140,44 @@ class Image:
         """See `layerkit.Image.unpack`."""
         unpack = functools.partial(self._image.unpack, directory, replace=replace)
         await long(lambda sink, token: unpack(on_event=sink, cancel=token), on_event, cancel)
+
+    async def files(
+        self,
+        path: StrPath = "/",
+        *,
+        recursive: bool = True,
+        follow: bool = True,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Iterator[ImageFile]:
+        """See `layerkit.Image.files`."""
+        files = functools.partial(self._image.files, path, recursive=recursive, follow=follow)
+        return await long(lambda sink, token: files(on_event=sink, cancel=token), on_event, cancel)
+
+    async def read(self, path: StrPath, *, on_event: OnEvent | None = None, cancel: CancelToken | None = None) -> bytes:
+        """See `layerkit.Image.read`."""
+        read = functools.partial(self._image.read, path)
+        return await long(lambda sink, token: read(on_event=sink, cancel=token), on_event, cancel)
+
+    async def open(
+        self, path: StrPath, *, on_event: OnEvent | None = None, cancel: CancelToken | None = None
+    ) -> io.BufferedReader:
+        """See `layerkit.Image.open`. Opening is awaited; the file is a plain one, whose reads are short."""
+        open_file = functools.partial(self._image.open, path)
+        return await long(lambda sink, token: open_file(on_event=sink, cancel=token), on_event, cancel)
+
+    async def diff(
+        self,
+        other: str | Image,
+        *,
+        mtime: bool = False,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> list[FileChange]:
+        """See `layerkit.Image.diff`."""
+        name = other.id if isinstance(other, Image) else other
+        diff = functools.partial(self._image.diff, name, mtime=mtime)
+        return await long(lambda sink, token: diff(on_event=sink, cancel=token), on_event, cancel)
 
     async def push(
         self,

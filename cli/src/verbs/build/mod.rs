@@ -1,8 +1,8 @@
 //! `build`: options in, Docker's classic output out.
 
-mod options;
+pub mod options;
 mod steps;
-mod values;
+pub mod values;
 
 use std::io;
 use std::path::Path;

@@ -129,14 +129,14 @@ fn network(syntax: &Syntax, words: &Words) -> Outcome<BuildNetwork> {
     }
 }
 
-fn size(syntax: &Syntax, words: &Words, long: &str) -> Outcome<Option<u64>> {
+pub fn size(syntax: &Syntax, words: &Words, long: &str) -> Outcome<Option<u64>> {
     let Some(text) = words.text(long)? else { return Ok(None) };
     // To Docker, 0 is no limit.
     let size = values::size(&text).map_err(|why| syntax.invalid(long, &text, &why))?;
     Ok(Some(size).filter(|size| *size > 0))
 }
 
-fn ulimits(syntax: &Syntax, words: &Words) -> Outcome<Vec<layerkit::Ulimit>> {
+pub fn ulimits(syntax: &Syntax, words: &Words) -> Outcome<Vec<layerkit::Ulimit>> {
     let texts = words.texts("ulimit")?;
     let limit = |text: &String| values::ulimit(text).map_err(|why| syntax.invalid("ulimit", text, &why));
     texts.iter().map(limit).collect()
@@ -175,11 +175,11 @@ fn build_args(arguments: Vec<String>, variable: impl Fn(&str) -> Option<String>)
 }
 
 #[allow(clippy::disallowed_methods)] // `--build-arg NAME`, `--secret id=NAME` and `--ssh default` ask for the caller's environment
-fn variable(name: &str) -> Option<String> {
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn labels(labels: Vec<String>) -> BTreeMap<String, String> {
+pub fn labels(labels: Vec<String>) -> BTreeMap<String, String> {
     let pair = |label: String| match label.split_once('=') {
         Some((name, value)) => (name.to_owned(), value.to_owned()),
         None => (label, String::new()),

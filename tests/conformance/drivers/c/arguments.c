@@ -300,6 +300,21 @@ bool fill_unpack(struct request *request, layerkit_unpack_options *options) {
     return fill(request, fields, options);
 }
 
+bool fill_image_files(struct request *request, layerkit_files_options *options) {
+    static const struct field fields[] = {
+        {"path", TEXT, AT(files, path), 0},
+        {"recursive", NOT, AT(files, not_recursive), 0},
+        {"follow", NOT, AT(files, no_follow), 0},
+        {NULL, TEXT, 0, 0},
+    };
+    return fill(request, fields, options);
+}
+
+bool fill_image_diff(struct request *request, layerkit_image_diff_options *options) {
+    static const struct field fields[] = {{"mtime", FLAG, AT(image_diff, mtime), 0}, {NULL, TEXT, 0, 0}};
+    return fill(request, fields, options);
+}
+
 bool fill_verify(struct request *request, layerkit_verify_options *options) {
     static const struct field fields[] = {{"repair", FLAG, AT(verify, repair), 0}, {NULL, TEXT, 0, 0}};
     return fill(request, fields, options);

@@ -48,6 +48,8 @@ bool fill_prune(struct request *request, layerkit_prune_options *options);
 bool fill_build(struct request *request, layerkit_build_options *options);
 bool fill_cache_prune(struct request *request, layerkit_cache_prune_options *options);
 bool fill_unpack(struct request *request, layerkit_unpack_options *options);
+bool fill_image_files(struct request *request, layerkit_files_options *options);
+bool fill_image_diff(struct request *request, layerkit_image_diff_options *options);
 bool fill_verify(struct request *request, layerkit_verify_options *options);
 bool fill_pull(struct request *request, layerkit_pull_options *options);
 bool fill_push(struct request *request, layerkit_push_options *options);

@@ -83,6 +83,56 @@ static layerkit_error *image_unpack(struct request *request, json_t **ok) {
     return error;
 }
 
+static layerkit_error *image_files(struct request *request, json_t **ok) {
+    layerkit_files_options options = LAYERKIT_FILES_OPTIONS_INIT;
+    layerkit_image *image = NULL;
+    layerkit_error *error = get(request, &image);
+    struct watch watch;
+    char *text = NULL;
+    bool any = fill_image_files(request, &options);
+    begin_watch(request, &watch);
+    if (image && !request->trouble[0])
+        error = layerkit_image_files(image, any ? &options : NULL, watch.given, &text);
+    *ok = report(text);
+    end_watch(&watch);
+    let_go(image);
+    return error;
+}
+
+static layerkit_error *image_read(struct request *request, json_t **ok) {
+    const char *path = take_text(request, "path");
+    layerkit_image *image = NULL;
+    layerkit_error *error = get(request, &image);
+    struct place place;
+    struct watch watch;
+    (void)ok;
+    open_target(request, "target", &place);
+    fill_nothing(request);
+    begin_watch(request, &watch);
+    if (image && !request->trouble[0]) error = layerkit_image_read(image, path, &place.target, watch.given);
+    end_watch(&watch);
+    close_place(&place);
+    let_go(image);
+    return error;
+}
+
+static layerkit_error *image_diff(struct request *request, json_t **ok) {
+    layerkit_image_diff_options options = LAYERKIT_IMAGE_DIFF_OPTIONS_INIT;
+    const char *other = take_text(request, "other");
+    layerkit_image *image = NULL;
+    layerkit_error *error = get(request, &image);
+    struct watch watch;
+    char *text = NULL;
+    bool any = fill_image_diff(request, &options);
+    begin_watch(request, &watch);
+    if (image && !request->trouble[0])
+        error = layerkit_image_diff(image, other, any ? &options : NULL, watch.given, &text);
+    *ok = report(text);
+    end_watch(&watch);
+    let_go(image);
+    return error;
+}
+
 static layerkit_error *image_remove(struct request *request, json_t **ok) {
     layerkit_remove_options options = LAYERKIT_REMOVE_OPTIONS_INIT;
     layerkit_image *image = NULL;
@@ -102,6 +152,9 @@ const struct entry image_operations[] = {
     {"image_save", image_save},
     {"image_push", image_push},
     {"image_unpack", image_unpack},
+    {"image_files", image_files},
+    {"image_read", image_read},
+    {"image_diff", image_diff},
     {"image_remove", image_remove},
     {NULL, NULL},
 };

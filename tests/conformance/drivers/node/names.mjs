@@ -5,7 +5,7 @@ export class DriverError extends Error {}
 
 const MAPS = new Set([
   ...['labels', 'buildargs', 'filters', 'manifest'],
-  ...['files', 'contexts', 'secrets', 'ssh', 'flags', 'args'],
+  ...['files', 'contexts', 'secrets', 'ssh', 'flags', 'args', 'tmpfs'],
 ]);
 // Maps whose keys are the user's, of objects whose keys are ours.
 const OUTER = new Set(['auths']);

@@ -1,5 +1,8 @@
 // The operations, each one call of the public API.
 
+import { writeFile } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { CONTAINER_OPERATIONS } from './containers.mjs';
 import { snake, take } from './names.mjs';
 import { withSource, withTarget } from './streams.mjs';
 
@@ -147,10 +150,27 @@ export const OPERATIONS = {
     const image = await engine.images.get(name);
     return none(image.unpack(directory, { ...options, ...watching }));
   },
+  async image_files(engine, args, watching) {
+    const [name, options] = take(args, ['image'], ['path', 'recursive', 'follow']);
+    return snake(await (await engine.images.get(name)).files({ ...options, ...watching }));
+  },
+  // By both of the language's ways: whole for a path, as a stream for a stream.
+  async image_read(engine, args, watching) {
+    const [name, path, target] = take(args, ['image', 'path', 'target']);
+    const image = await engine.images.get(name);
+    if (target.path !== undefined) return none(writeFile(target.path, await image.read(path, watching)));
+    return none(withTarget(target, (to) => pipeline(image.open(path, watching), to)));
+  },
+  async image_diff(engine, args, watching) {
+    const [name, other, options] = take(args, ['image', 'other'], ['mtime']);
+    return snake(await (await engine.images.get(name)).diff(other, { ...options, ...watching }));
+  },
   async image_remove(engine, args) {
     const [name, options] = take(args, ['image'], REMOVE);
     return snake(await (await engine.images.get(name)).remove(options));
   },
+
+  ...CONTAINER_OPERATIONS,
 
   async registry_login(engine, args, watching) {
     const [registry, options] = take(args, ['server'], ['username', 'password', 'identity_token']);

@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any
 
+import container_operations
 import layerkit
+from streams import Provoked, stream
 
 JSON = dict[str, Any]
 
@@ -35,48 +38,10 @@ KEYWORDS = {
     "registry_manifest": {"auth": "auth_config"},
     "registry_referrers": {"auth": "auth_config"},
     "registry_delete": {"auth": "auth_config"},
+    **container_operations.KEYWORDS,
 }
 
 engines: dict[str, layerkit.Engine] = {}
-
-
-class Provoked(Exception):
-    """What the driver's own callbacks and streams raise. It has to come out of the call as itself."""
-
-
-class Failing:
-    """A stream that works for so many bytes and then raises."""
-
-    def __init__(self, file: BinaryIO, left: int) -> None:
-        self.file = file
-        self.left = left
-
-    def read(self, size: int = -1, /) -> bytes:
-        if self.left == 0:
-            raise Provoked("the stream fails here")
-        data = self.file.read(self.left if size < 0 else min(size, self.left))
-        self.left -= len(data)
-        return data
-
-    def write(self, data: bytes, /) -> int:
-        if self.left == 0:
-            raise Provoked("the stream fails here")
-        count = self.file.write(data[: self.left])
-        self.left -= count
-        return count
-
-
-@contextlib.contextmanager
-def stream(place: JSON, mode: str) -> Iterator[Any]:
-    """What the language passes for a source or a target."""
-    if "path" in place:
-        yield place["path"]
-    elif "fd" in place:
-        with open(place["fd"], mode, buffering=0) as raw:
-            yield raw
-    else:
-        with cast("BinaryIO", open(place["stream"], mode)) as file:
-            yield Failing(file, place["fail_after"]) if "fail_after" in place else file
 
 
 def summary(image: layerkit.Image) -> JSON:
@@ -156,6 +121,19 @@ def image_unpack(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
     engine.images.get(args.pop("image")).unpack(**args, **watch)
 
 
+def image_read(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
+    """Reads by both of the language's ways: whole for a path, as a file object for a stream."""
+    image = engine.images.get(args.pop("image"))
+    target = args.pop("target")
+    if "path" in target:
+        content = image.read(**args, **watch)
+        with open(target["path"], "wb") as file:
+            file.write(content)
+        return
+    with image.open(**args, **watch) as content, stream(target, "wb") as file:
+        shutil.copyfileobj(content, file)
+
+
 def image_tag(engine: layerkit.Engine, args: JSON, _watch: JSON) -> None:
     engine.images.get(args.pop("image")).tag(args.pop("name"), **args)
 
@@ -175,6 +153,7 @@ OPERATIONS: dict[str, Callable[[layerkit.Engine, JSON, JSON], Any]] = {
     "build_cache_prune": lambda engine, args, watch: engine.build_cache.prune(**args, **watch),
     "build_cache_export": build_cache_export,
     "build_cache_import": build_cache_import,
+    **container_operations.OPERATIONS,
     "images_pull": images_pull,
     "images_push": lambda engine, args, watch: engine.images.push(**args, **watch),
     "images_search": lambda engine, args, watch: engine.images.search(**args, **watch),
@@ -184,6 +163,9 @@ OPERATIONS: dict[str, Callable[[layerkit.Engine, JSON, JSON], Any]] = {
     "image_save": image_save,
     "image_push": lambda engine, args, watch: engine.images.get(args.pop("image")).push(**args, **watch),
     "image_unpack": image_unpack,
+    "image_files": lambda engine, args, watch: list(engine.images.get(args.pop("image")).files(**args, **watch)),
+    "image_read": image_read,
+    "image_diff": lambda engine, args, watch: engine.images.get(args.pop("image")).diff(**args, **watch),
     "image_remove": lambda engine, args, watch: engine.images.get(args.pop("image")).remove(**args),
     "registry_login": lambda engine, args, watch: engine.registry.login(**args, **watch),
     "registry_logout": lambda engine, args, watch: engine.registry.logout(**args, **watch),
@@ -240,7 +222,7 @@ def watcher(request: JSON) -> tuple[JSON, Callable[[], None]]:
 def handles() -> int:
     """How many objects of the library are alive. Tokens live only as long as a request."""
     gc.collect()
-    kinds = (layerkit.Engine, layerkit.Image, layerkit.LayerkitError)
+    kinds = (layerkit.Engine, layerkit.Image, layerkit.Container, layerkit.Stream, layerkit.LayerkitError)
     return sum(isinstance(thing, kinds) for thing in gc.get_objects())
 
 

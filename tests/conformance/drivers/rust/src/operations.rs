@@ -62,6 +62,9 @@ pub const NAMES: &[&str] = &[
     "image_save",
     "image_push",
     "image_unpack",
+    "image_files",
+    "image_read",
+    "image_diff",
     "image_remove",
     "registry_login",
     "registry_logout",
@@ -225,6 +228,20 @@ pub fn call(engine: &Engine, op: &str, args: Map<String, Value>, task: &Task) ->
             let image: String = args.take("image")?;
             let directory: PathBuf = args.take("directory")?;
             Ok(json!(engine.image_unpack(&image, &directory, &args.options()?, task)?))
+        }
+        "image_files" => {
+            let image: String = args.take("image")?;
+            Ok(json!(engine.image_files(&image, &args.options()?, task)?))
+        }
+        "image_read" => {
+            let (image, path): (String, PathBuf) = (args.take("image")?, args.take("path")?);
+            let target = args.take::<Place>("target")?.target()?;
+            args.none_left()?;
+            Ok(json!(engine.image_read(&image, &path, target, task)?))
+        }
+        "image_diff" => {
+            let (image, other): (String, String) = (args.take("image")?, args.take("other")?);
+            Ok(json!(engine.image_diff(&image, &other, &args.options()?, task)?))
         }
         "registry_login" => {
             let server: String = args.take("server")?;
