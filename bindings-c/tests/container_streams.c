@@ -281,13 +281,12 @@ static int converse(void *payload, const void *bytes, size_t length) {
 static void a_control_resizes_a_terminal_and_detaches(void) {
     layerkit_engine *engine = open_engine();
     layerkit_container_streams streams = LAYERKIT_CONTAINER_STREAMS_INIT;
-    layerkit_attach_options options = LAYERKIT_ATTACH_OPTIONS_INIT;
     struct talk talk = {0};
     layerkit_container *now = NULL;
     int32_t code = -2;
     int ends[2];
     import_busybox(engine);
-    layerkit_container *container = run_detached(engine, "echo ready; while read line; do stty size; done", 1);
+    layerkit_container *container = run_detached(engine, "while read line; do echo ready; stty size; done", 1);
     GOOD(layerkit_container_control_new(&talk.control));
     FAILS(layerkit_container_control_signal(talk.control, "NOPE"), LAYERKIT_ERROR_INVALID_ARGUMENT, "NOPE");
     CHECK(!pipe(ends));
@@ -296,8 +295,8 @@ static void a_control_resizes_a_terminal_and_detaches(void) {
     streams.stdout_write = converse;
     streams.stdout_payload = &talk;
     streams.control = talk.control;
-    options.logs = 1;
-    GOOD(layerkit_container_attach(container, &options, &streams, NULL, &code, NULL));
+    CHECK(write(talk.in, "\n", 1) == 1);
+    GOOD(layerkit_container_attach(container, NULL, &streams, NULL, &code, NULL));
     CHECK(talk.step == 2 && code == LAYERKIT_EXIT_UNKNOWN);
     GOOD(layerkit_containers_get(engine, layerkit_container_id(container), &now));
     CHECK(!strcmp(layerkit_container_state(now), "running"));

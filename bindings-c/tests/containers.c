@@ -237,7 +237,7 @@ static void files_go_in_and_out_and_become_an_image(void) {
     CHECK(file && fread(tar, 1, 1024, file) == 1024 && !strcmp(tar, "hello") && !strncmp(tar + 512, "hello\n", 6));
     if (file) fclose(file);
     GOOD(layerkit_container_diff(container, NULL, &text));
-    CHECK(strstr(text, "/tmp/hello") && strstr(text, "\"A\""));
+    CHECK(strstr(text, "/tmp/hello") && strstr(text, "\"added\""));
     layerkit_string_free(text);
     target.path = in_folder("all.tar");
     GOOD(layerkit_container_export(container, &target, NULL));

@@ -114,7 +114,7 @@ impl Store {
     }
 
     /// Moves a directory out of the way; it takes long to delete, and others wait for the writers' lock.
-    fn trash(&self, path: &Path, trash: &tempfile::TempDir) -> Result<()> {
+    pub(super) fn trash(&self, path: &Path, trash: &tempfile::TempDir) -> Result<()> {
         let Some(name) = path.file_name().filter(|_| path.exists()) else { return Ok(()) };
         fs::rename(path, &trash.path().join(name))
     }

@@ -153,8 +153,14 @@ impl Store {
     pub fn forget_container(&self, id: &str, fleeting: bool) -> Result<()> {
         let work = |db: &Connection| db.run("DELETE FROM containers WHERE id = ?", [id]).map(drop);
         if fleeting { self.db.write_relaxed(work) } else { self.db.write(work) }?;
-        // What is left of a folder without a row is garbage.
-        fs::remove_tree(&self.container_folder(id))
+        // What is left of a folder without a row is garbage. It goes out of the way first: who asks for its lock right now would make that anew
+        // in a directory that is about to be empty.
+        let trash = self.temporary_directory()?;
+        match self.trash(&self.container_folder(id), &trash) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            other => other?,
+        }
+        fs::remove_tree(trash.path())
     }
 
     /// Collects what only a container that is gone has kept: layers of an image that is gone too.
