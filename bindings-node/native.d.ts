@@ -209,8 +209,8 @@ export declare class Operation {
   broken(stream: number): void
   /** Tells the terminal of the command that it is attached to its size. */
   resize(rows: number, cols: number): void
-  /** Sends that command a signal. */
-  signal(signal: string): void
+  /** Sends that command a signal. The answer is the error, when there is no such signal. */
+  signal(signal: string): string | null
   /** Ends it and leaves that command running. */
   detach(): void
 }
