@@ -109,7 +109,8 @@ impl Cgroup {
     /// Whether the kernel has killed a process of it because its memory was used up.
     pub fn ran_out_of_memory(&self) -> bool {
         let files = ["memory.events", "memory.oom_control"];
-        let texts = self.0.iter().flat_map(|directory| files.map(|file| fs::read_to_string(directory.join(file))));
+        let texts =
+            self.0.iter().flat_map(|directory| files.map(|file| fs::read_to_string(directory.join(file))));
         texts.flatten().any(|text| {
             let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
             count.is_some_and(|count| count.trim() != "0")

@@ -69,7 +69,6 @@ impl Reaper {
             }
         }
     }
-
 }
 
 /// Becomes the parent of all that comes from this process and loses its own.
@@ -98,25 +97,25 @@ pub fn ended_children() -> Result<OwnedFd> {
 
 /// Ends everything that comes from this process. Stops it first, so that nothing starts anything any more.
 pub fn end_all() {
-        let mut stopped: HashMap<i32, u64> = HashMap::new();
-        loop {
-            let mut fresh = descendants();
-            fresh.retain(|pid, started| stopped.get(pid) != Some(started));
-            if fresh.is_empty() {
-                break;
-            }
-            fresh.iter().for_each(|(pid, started)| signal(*pid, *started, Signal::STOP));
-            stopped.extend(fresh);
+    let mut stopped: HashMap<i32, u64> = HashMap::new();
+    loop {
+        let mut fresh = descendants();
+        fresh.retain(|pid, started| stopped.get(pid) != Some(started));
+        if fresh.is_empty() {
+            break;
         }
-        loop {
-            descendants().iter().for_each(|(pid, started)| signal(*pid, *started, Signal::KILL));
-            while reap(-1) {}
-            if io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        fresh.iter().for_each(|(pid, started)| signal(*pid, *started, Signal::STOP));
+        stopped.extend(fresh);
     }
+    loop {
+        descendants().iter().for_each(|(pid, started)| signal(*pid, *started, Signal::KILL));
+        while reap(-1) {}
+        if io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
 
 /// Reaps a child that has ended, or any (-1). `false` when there is none; errno is ECHILD when there is no child at all.
 fn reap(pid: i32) -> bool {

@@ -105,8 +105,8 @@ pub fn take_streams(place: &Place<'_>, start: &Start, terminal: Option<Terminal>
     match &place.streams {
         Streams::Inherited => stdin_from_null()?,
         Streams::Pipes { stdin, stdout, stderr } => {
-            let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-                .step(|| "open /dev/null")?;
+            let null =
+                open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).step(|| "open /dev/null")?;
             // The command's user may open /dev/stdout, as in Docker.
             for pipe in [stdin, stdout, stderr].into_iter().flatten() {
                 give(*pipe, start);
@@ -140,7 +140,8 @@ pub fn confine(place: &Place<'_>, start: &Start) -> Result<()> {
     if !start.cwd.is_empty() {
         let name = || format!("change to the working directory {}", String::from_utf8_lossy(&start.cwd));
         rustix::process::chdir(start.cwd.as_slice()).step(name)?;
-        let is_inside = rustix::process::getcwd(Vec::new()).is_ok_and(|path| path.to_bytes().starts_with(b"/"));
+        let is_inside =
+            rustix::process::getcwd(Vec::new()).is_ok_and(|path| path.to_bytes().starts_with(b"/"));
         if !is_inside {
             return Err(Failure::new(format!("{}: it is outside the root", name())));
         }

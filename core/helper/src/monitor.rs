@@ -39,6 +39,8 @@ struct Monitor {
     watch: Watch,
     folder: OwnedFd,
     lock: OwnedFd,
+    /// The locked directory of its changes.
+    upper: Option<OwnedFd>,
     /// What the first connection's process is; its end is the container's, unless that is detached.
     caller: Option<OwnedFd>,
     listener: OwnedFd,
@@ -122,6 +124,7 @@ fn run(watch: Watch, folder: OwnedFd, lock: OwnedFd, caller: Option<OwnedFd>, fi
         watch,
         folder,
         lock,
+        upper,
         caller,
         listener,
         children,
@@ -138,7 +141,6 @@ fn run(watch: Watch, folder: OwnedFd, lock: OwnedFd, caller: Option<OwnedFd>, fi
         monitor.turn()?;
     }
     monitor.end();
-    drop(upper);
     Ok(())
 }
 
@@ -201,7 +203,8 @@ impl Monitor {
             }
         }
         for (number, client) in self.clients.iter().enumerate() {
-            let is_stuck = self.processes.iter().any(|process| process.id == client.process && process.is_stuck());
+            let is_stuck =
+                self.processes.iter().any(|process| process.id == client.process && process.is_stuck());
             let flags = client.waits_for(is_stuck);
             // Of one that is waited for in no way, the end would be told again and again.
             if !flags.is_empty() || client.primary {
@@ -281,7 +284,9 @@ impl Monitor {
             self.log.write(&self.folder, stream, &bytes);
         }
         let mut frame = None;
-        for client in self.clients.iter_mut().filter(|client| client.process == id && client.streams & stream != 0) {
+        for client in
+            self.clients.iter_mut().filter(|client| client.process == id && client.streams & stream != 0)
+        {
             let frame = frame.get_or_insert_with(|| match stream {
                 STDERR => Answer::Stderr(bytes.clone()).encode(),
                 _ => Answer::Stdout(bytes.clone()).encode(),
@@ -296,9 +301,10 @@ impl Monitor {
         let mut buffer = [0; 1024];
         while rustix::io::read(&self.children, &mut buffer[..]).is_ok_and(|n| n > 0) {}
         while let Some((pid, code)) = process::reap_one() {
-            let ended = self.processes.iter_mut().find(|process| {
-                process.code.is_none() && process.pid.as_raw_nonzero().get() == pid
-            });
+            let ended = self
+                .processes
+                .iter_mut()
+                .find(|process| process.code.is_none() && process.pid.as_raw_nonzero().get() == pid);
             if let Some(process) = ended {
                 process.code = Some(code);
             }
@@ -392,7 +398,9 @@ impl Monitor {
         let _ = rustix::fs::unlinkat(&self.folder, CONTROL, rustix::fs::AtFlags::empty());
         drop(self.listener);
         // Who hears of the end may start it again.
-        let _ = rustix::fs::flock(&self.lock, rustix::fs::FlockOperation::Unlock);
+        for lock in self.upper.iter().chain([&self.lock]) {
+            let _ = rustix::fs::flock(lock, rustix::fs::FlockOperation::Unlock);
+        }
         for client in &mut self.clients {
             if client.process == 0 {
                 client.say(&answer);

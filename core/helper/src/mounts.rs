@@ -239,8 +239,7 @@ fn bind_file(path: &str, file: &OwnedFd, read_only: bool) -> Result<()> {
         Ok(target) => {
             attach_to(file, &target).step(|| format!("attach {path}"))?;
             if read_only {
-                let flags =
-                    MountFlags::BIND | MountFlags::RDONLY | MountFlags::NODEV | MountFlags::NOSUID;
+                let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NODEV | MountFlags::NOSUID;
                 mount_remount(by_descriptor(file), flags, "").step(|| format!("make {path} read-only"))?;
             }
             Ok(())

@@ -7,9 +7,12 @@
 /// No such call on this architecture.
 pub const NO: u32 = u32::MAX;
 
+/// Name, and numbers on x86-64, i386, arm64 and 32-bit arm.
+pub type Call = (&'static str, [u32; 4]);
+
 /// What is allowed to who has a capability, by its number: what Docker's profile adds for it.
 #[rustfmt::skip]
-pub const WITH: &[(u32, &[(&str, [u32; 4])])] = &[
+pub const WITH: &[(u32, &[Call])] = &[
     // DAC_READ_SEARCH
     (2, &[("open_by_handle_at", [304, 342, 265, 371])]),
     // SYS_MODULE
@@ -78,9 +81,9 @@ pub const WITH: &[(u32, &[(&str, [u32; 4])])] = &[
     (39, &[("bpf", [321, 357, 280, 386])]),
 ];
 
-/// Name, and numbers on x86-64, i386, arm64 and 32-bit arm.
+/// What is allowed to everybody.
 #[rustfmt::skip]
-pub const ALLOWED: &[(&str, [u32; 4])] = &[
+pub const ALLOWED: &[Call] = &[
     ("accept", [43, NO, 202, 285]),
     ("accept4", [288, 364, 242, 366]),
     ("access", [21, 33, NO, 33]),

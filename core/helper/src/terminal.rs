@@ -24,7 +24,7 @@ pub fn open(device: &str, size: (u32, u32)) -> Result<Terminal> {
     let master = openat(CWD, device, flags, Mode::empty()).step(|| format!("open {device}"))?;
     if device.starts_with("/dev/pts/") {
         let kind = rustix::fs::fstatfs(&master).step(|| format!("look at {device}"))?.f_type;
-        if i64::from(kind) != DEVPTS {
+        if kind != DEVPTS {
             return Err(Failure::new(format!("{device} is no device for terminals")));
         }
     }

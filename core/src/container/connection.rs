@@ -27,6 +27,8 @@ pub struct Connection {
     received: Vec<u8>,
     /// What came while an answer was waited for.
     early: VecDeque<Answer>,
+    /// Whether its end is the container's.
+    pub(super) primary: bool,
 }
 
 /// Sends to what a connection is for while another thread converses on it. Without an answer: what cannot arrive is not needed.
@@ -76,7 +78,13 @@ impl Connection {
     /// One on a socket of a monitor.
     pub(super) fn new(socket: OwnedFd) -> Connection {
         let socket = Socket { socket, out: Mutex::default(), detached: AtomicBool::new(false) };
-        Connection { socket: Arc::new(socket), pid: 0, received: Vec::new(), early: VecDeque::new() }
+        Connection {
+            socket: Arc::new(socket),
+            pid: 0,
+            received: Vec::new(),
+            early: VecDeque::new(),
+            primary: false,
+        }
     }
 
     /// Connects to the `control` socket of a folder; `None` when nobody listens. The folder's path may be longer than an address.
@@ -128,10 +136,37 @@ impl Connection {
 
     /// Hands output over as it comes, and input as it can be read from `stdin`, until the end of the command.
     ///
-    /// Waits for nothing but these and the task: `cancelled` when that is. `stdin`'s end is the end of the command's input. What the
+    /// Waits for nothing but these and the task: `cancelled` when that is. When this fails, also by the error of `output`, on the connection that
+    /// started a container which is not detached, that container is killed and has ended when this returns. `stdin`'s end is the end of the command's input. What the
     /// command does not take of it is not read from it, but for some hundred KiB.
     pub fn converse(
         mut self,
+        stdin: Option<BorrowedFd<'_>>,
+        output: &mut dyn FnMut(LogStream, &[u8]) -> Result<()>,
+        task: &Task,
+    ) -> Result<End> {
+        let result = self.talk(stdin, output, task);
+        if result.is_err() && self.primary {
+            self.kill();
+        }
+        result
+    }
+
+    /// Ends the process that this is for, and waits for that.
+    pub(super) fn kill(mut self) {
+        const KILL: i32 = rustix::process::Signal::KILL.as_raw();
+        if self.send(&Request::Signal { number: KILL as u32, answer: false }).is_err() {
+            return;
+        }
+        while let Ok(Some(answer)) = self.next(None) {
+            if matches!(answer, Answer::Exited { .. } | Answer::Failed { .. }) {
+                return;
+            }
+        }
+    }
+
+    fn talk(
+        &mut self,
         mut stdin: Option<BorrowedFd<'_>>,
         output: &mut dyn FnMut(LogStream, &[u8]) -> Result<()>,
         task: &Task,

@@ -158,11 +158,12 @@ pub fn start(spec: &MonitorSpec, task: &Task) -> Result<Connection> {
     drop(lock);
     let started = started.and_then(|socket| {
         let mut connection = Connection::new(socket);
+        connection.primary = !spec.detached;
         match connection.wait_for_start(Some(task)) {
             Ok(()) => Ok(connection),
             Err(error) => {
                 if error.kind() == ErrorKind::Cancelled {
-                    give_up(connection, spec);
+                    connection.kill();
                 }
                 Err(error)
             }
@@ -174,16 +175,6 @@ pub fn start(spec: &MonitorSpec, task: &Task) -> Result<Connection> {
         furniture.take_away()?;
     }
     started
-}
-
-/// Ends a container that is being started, and waits for that.
-fn give_up(connection: Connection, spec: &MonitorSpec) {
-    connection.control().signal(rustix::process::Signal::KILL.as_raw());
-    if !spec.detached {
-        drop(connection);
-    } else if let Ok(task) = Task::new() {
-        let _ = connection.wait(&task);
-    }
 }
 
 /// The lock that a monitor holds as long as it lives. Who looks at a container whose monitor was killed has it for a moment, too.

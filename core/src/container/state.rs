@@ -1,6 +1,6 @@
 //! How a container is, as its monitor wrote it down.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, CWD};
@@ -72,9 +72,14 @@ pub fn settle(folder: &Path) -> Result<Written> {
     if is_settled(&written) {
         return Ok(written);
     }
-    for group in std::mem::take(&mut written.cgroups) {
-        remove_group(Path::new(&group))?;
-    }
+    let mut groups: Vec<PathBuf> =
+        std::mem::take(&mut written.cgroups).into_iter().map(PathBuf::from).collect();
+    groups.retain(|group| {
+        group.file_name().is_some_and(|name| name.to_string_lossy().starts_with("layerkit-"))
+    });
+    // What stands still does not die, whichever other group it is in.
+    groups.iter().for_each(|group| thaw(group));
+    groups.iter().try_for_each(|group| remove_group(group))?;
     if let Some((root, aside)) = written.furnished.take() {
         chroot::take_away(Path::new(&root), Path::new(&aside))?;
     }
@@ -115,14 +120,15 @@ fn is_settled(written: &Written) -> bool {
     !runs(written) && written.cgroups.is_empty() && written.furnished.is_none()
 }
 
-/// Removes the group of a container whose monitor was killed. Its processes are being killed, too; what is frozen has to go on for that.
-fn remove_group(directory: &Path) -> Result<()> {
-    if !directory.file_name().is_some_and(|name| name.to_string_lossy().starts_with("layerkit-")) {
-        return Ok(());
-    }
+/// Lets the processes of a group go on, if it is one that can freeze.
+fn thaw(directory: &Path) {
     for (file, text) in [("freezer.state", "THAWED"), ("cgroup.freeze", "0")] {
         let _ = fs::write_existing(&directory.join(file), text);
     }
+}
+
+/// Removes the group of a container whose monitor was killed. Its processes are being killed, too.
+fn remove_group(directory: &Path) -> Result<()> {
     for _ in 0..PATIENCE {
         match rustix::fs::unlinkat(CWD, directory, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),

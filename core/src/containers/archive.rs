@@ -13,7 +13,7 @@ use super::report::PathStat;
 use super::root::{self, Root};
 use super::start::Ground;
 use crate::archive::{Sink, Source, Target, open_source};
-use crate::config::Limits;
+use crate::config::{Isolation, Limits};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
 use crate::layer::{self, Entry, EntryKind, Overlaid, Place, TarWriter};
@@ -243,7 +243,9 @@ pub fn put_archive(
     let view = ground.view()?;
     let at = directory(&object, &view, path)?;
     refuse_read_only(&object, &at)?;
-    let result = match volume(&object, &at) {
+    // In a copied root nothing is mounted: its volumes are directories of it.
+    let inside = volume(&object, &at).filter(|_| ground.isolation == Isolation::Overlay);
+    let result = match inside {
         Some((number, inside)) => into_volume(&object, &ground, number, &at, &inside, source, options, task),
         None => {
             let root = root::writable(&object, &ground)?;

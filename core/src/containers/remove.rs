@@ -72,17 +72,14 @@ fn remove_ended(object: &Object<'_>) -> Result<()> {
             return Ok(());
         }
         // The monitor has written its last, and lets go at once.
-        let lock = fs::open_existing_lock(&object.folder.join("lock"))?;
-        fs::flock(&lock).context(|| format!("wait for the monitor of container {}", object.id))?;
+        wait_for_monitor(object)?;
     }
 }
 
-/// Removes one that a caller has left, if that was its end.
-pub fn if_over(object: &Object<'_>) -> Result<()> {
-    match object.state()?.status {
-        Status::Exited => after_end(object),
-        _ => Ok(()),
-    }
+/// Waits until no monitor has the container. Only where it is sure to be ending.
+pub fn wait_for_monitor(object: &Object<'_>) -> Result<()> {
+    let lock = fs::open_existing_lock(&object.folder.join("lock"))?;
+    fs::flock(&lock).context(|| format!("wait for the monitor of container {}", object.id))
 }
 
 /// Removes one that could not be started.

@@ -44,7 +44,15 @@ pub fn run(
     if options.detach {
         return Ok(ExitReport { id: object.id, exit_code: None, oom_killed: false });
     }
-    to_the_end(&object, connection, streams, task)
+    let end = to_the_end(&object, connection, streams, task);
+    if end.is_err() {
+        // It is killed since its caller has let go of it: that is waited for.
+        remove::wait_for_monitor(&object)?;
+        if object.settings.auto_remove {
+            remove::after_end(&object)?;
+        }
+    }
+    end
 }
 
 /// Takes part in a container's streams until its end, and removes it then if it is to be removed.
@@ -54,30 +62,19 @@ pub fn to_the_end(
     streams: ContainerStreams<'_>,
     task: &Task,
 ) -> Result<ExitReport> {
-    let end = streams.converse(connection, task);
-    if matches!(end, Ok(End::Detached)) {
-        return Ok(ExitReport { id: object.id.clone(), exit_code: None, oom_killed: false });
-    }
-    report(object, end)
-}
-
-/// What is told of the end of a container that somebody was attached to.
-fn report(object: &Object<'_>, end: Result<End>) -> Result<ExitReport> {
-    let ended = matches!(end, Ok(End::Exited(_) | End::Unknown));
-    // Who was the first to attach has killed it by going; its monitor still has to finish.
-    let oom = object.state().is_ok_and(|state| state.oom);
-    if object.settings.auto_remove {
-        let removed = match ended {
-            true => remove::after_end(object),
-            false => remove::if_over(object),
-        };
-        end.as_ref().map_or(Ok(()), |_| removed)?;
-    }
-    let code = match end? {
+    let code = match streams.converse(connection, task)? {
         End::Exited(status) => Some(status.code),
-        End::Unknown | End::Detached => None,
+        End::Unknown => None,
+        End::Detached => {
+            return Ok(ExitReport { id: object.id.clone(), exit_code: None, oom_killed: false });
+        }
     };
-    Ok(ExitReport { id: object.id.clone(), exit_code: code, oom_killed: oom })
+    // Who removes it first has seen its end, too.
+    let oom_killed = object.state().is_ok_and(|state| state.oom);
+    if object.settings.auto_remove {
+        remove::after_end(object)?;
+    }
+    Ok(ExitReport { id: object.id.clone(), exit_code: code, oom_killed })
 }
 
 /// Attaches to a container that runs.

@@ -82,7 +82,12 @@ pub fn launch(object: &Object<'_>, how: &How, task: &Task) -> Result<Connection>
             fs::create_dir(&work)?;
             work
         }
-        Isolation::Chroot => object.folder.join("work"),
+        Isolation::Chroot => {
+            // What makes way for the run is kept there, also should it be cut off.
+            let work = object.folder.join("work");
+            fs::create_dir_all(&work)?;
+            work
+        }
     };
     let cwd = if settings.config.working_dir.is_empty() { "/" } else { &settings.config.working_dir };
     let view = ground.view()?;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::config::Isolation;
 use crate::container;
 use crate::digest::Digest;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::fs;
 use crate::layer::{self, Lower, Stamps, Toc, Tree};
 use crate::store::{Form, Lease, Store, StoredLayer};
@@ -32,7 +32,8 @@ const CHROOT_IS: &str = "steps run by chroot in a copy of the root: as this proc
 /// How steps are run on this store: as was asked for, or else in an overlay, or else in a copied root. `unsupported`, with the
 /// reasons, where neither works.
 ///
-/// Trying costs a few milliseconds, and what worked is remembered for the process.
+/// Trying costs a few milliseconds. What worked is remembered for the process; that an overlay did, by a file of the store, for every process of
+/// the same boot, namespaces and privileges.
 pub fn run_mode(store: &Store) -> Result<RunMode> {
     static KNOWN: Mutex<BTreeMap<(PathBuf, Option<Isolation>), RunMode>> = Mutex::new(BTreeMap::new());
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,9 +41,49 @@ pub fn run_mode(store: &Store) -> Result<RunMode> {
     if let Some(mode) = known().get(&key) {
         return Ok(mode.clone());
     }
-    let mode = find_mode(store)?;
+    let (surroundings, note) = (surroundings(), store.root().join(NOTE));
+    let noted =
+        fs::read_optional(&note, NOTE_LIMIT)?.filter(|_| store.isolation() != Some(Isolation::Chroot));
+    let is_noted = noted.is_some() && noted.as_deref() == surroundings.as_ref().map(String::as_bytes);
+    let mode = match is_noted {
+        true => RunMode { isolation: Isolation::Overlay, reason: String::new() },
+        false => find_mode(store)?,
+    };
+    if let (Isolation::Overlay, Some(surroundings), false) = (mode.isolation, surroundings, is_noted) {
+        // Another process may write it as well; what is lost is only time.
+        let _ = fs::AtomicFile::create_private(&note).and_then(|mut file| {
+            file.write_all(surroundings.as_bytes()).context(|| "note").and_then(|()| file.place())
+        });
+    }
     known().insert(key, mode.clone());
     Ok(mode)
+}
+
+/// The file of the store that says where an overlay worked.
+const NOTE: &str = "overlay-works";
+/// More than it has, in bytes.
+const NOTE_LIMIT: u64 = 64 * 1024;
+
+/// What decides whether an overlay works, as far as a process can see it without trying. `None` where it cannot.
+fn surroundings() -> Option<String> {
+    let read = |path: &str| {
+        let bytes = fs::read(Path::new(path), NOTE_LIMIT).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let mut text = read("/proc/sys/kernel/random/boot_id")?;
+    for namespace in ["mnt", "pid", "user"] {
+        let link = fs::read_link(Path::new(&format!("/proc/self/ns/{namespace}"))).ok()?;
+        text.push_str(&format!("{}\n", link.display()));
+    }
+    let status = read("/proc/self/status")?;
+    let kept = status.lines().filter(|line| {
+        ["Uid:", "CapEff:", "CapBnd:", "NoNewPrivs:", "Seccomp:"].iter().any(|key| line.starts_with(key))
+    });
+    for line in kept {
+        text.push_str(line);
+        text.push('\n');
+    }
+    Some(text)
 }
 
 fn find_mode(store: &Store) -> Result<RunMode> {

@@ -78,7 +78,7 @@ impl Store {
                 )?;
             }
             let folder = self.container_folder(&id);
-            for path in [&folder, &folder.join("upper"), &folder.join("work")] {
+            for path in [&folder, &folder.join("upper")] {
                 fs::create_dir(path)?;
             }
             fs::set_mode(&folder.join("upper"), 0o755)?;

@@ -240,7 +240,7 @@ fn what_a_dead_engine_held_is_let_go() {
         .db()
         .write(|db| {
             db.run("INSERT INTO leases VALUES ('1-1-1-1-0', 0, 'image', ?)", [id])?;
-            db.run("INSERT INTO containers VALUES ('dead', ?, '1-1-1-1-0', 1, 0)", [id])
+            db.run("INSERT INTO containers (id, image, engine, running, created) VALUES ('dead', ?, '1-1-1-1-0', 1, 0)", [id])
         })
         .unwrap();
     // Its file is there, and nobody holds its lock.

@@ -150,10 +150,8 @@ pub fn tell_all(mut clients: Vec<Client>) {
         if !matches!(poll(&mut waits, None), Ok(_) | Err(Errno::INTR)) {
             return;
         }
-        let ended: Vec<bool> = waits
-            .iter()
-            .map(|wait| wait.revents().intersects(PollFlags::HUP | PollFlags::ERR))
-            .collect();
+        let ended: Vec<bool> =
+            waits.iter().map(|wait| wait.revents().intersects(PollFlags::HUP | PollFlags::ERR)).collect();
         for (client, ended) in clients.iter_mut().zip(ended) {
             client.gone |= ended;
         }

@@ -51,7 +51,9 @@ impl Log {
 
     /// Writes what is left.
     pub fn finish(&mut self, folder: &OwnedFd) {
-        for (stream, begun) in [crate::frames::STDOUT, STDERR].into_iter().zip(std::mem::take(&mut self.begun)) {
+        for (stream, begun) in
+            [crate::frames::STDOUT, STDERR].into_iter().zip(std::mem::take(&mut self.begun))
+        {
             self.records(folder, stream, &begun);
         }
     }

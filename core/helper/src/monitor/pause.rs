@@ -82,7 +82,9 @@ impl Monitor {
         match &pause {
             Pause::Frozen(freezer) => freezer.thaw(),
             Pause::Stopped => {
-                chroot::descendants().iter().for_each(|(pid, started)| chroot::signal(*pid, *started, Signal::CONT));
+                chroot::descendants()
+                    .iter()
+                    .for_each(|(pid, started)| chroot::signal(*pid, *started, Signal::CONT));
             }
         }
         self.state.paused(false, None);
@@ -119,7 +121,8 @@ impl Freezer {
     }
 
     fn is_frozen(&self) -> bool {
-        let (file, line) = if self.unified { ("cgroup.events", "frozen 1") } else { ("freezer.state", "FROZEN") };
+        let (file, line) =
+            if self.unified { ("cgroup.events", "frozen 1") } else { ("freezer.state", "FROZEN") };
         let text = fs::read_to_string(self.directory.join(file)).unwrap_or_default();
         text.lines().any(|found| found.trim() == line)
     }
@@ -152,7 +155,8 @@ impl Freezer {
         let Some(from) = &self.from else { return };
         let (here, there) = (self.directory.join("cgroup.procs"), from.join("cgroup.procs"));
         loop {
-            let moved = processes(&here).iter().filter(|pid| cgroup::write(&there, &pid.to_string()).is_ok()).count();
+            let moved =
+                processes(&here).iter().filter(|pid| cgroup::write(&there, &pid.to_string()).is_ok()).count();
             if moved == 0 {
                 break;
             }

@@ -93,7 +93,8 @@ fn source(mount: &Mount, staging: BorrowedFd<'_>, name: &str) -> Result<OwnedFd>
 /// host must not open in one of them; before Linux 5.12 that cannot be, and only the topmost is shown.
 fn volume(path: &[u8], read_only: bool) -> Result<OwnedFd> {
     let shown = String::from_utf8_lossy(path);
-    let opened = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).step(|| format!("open {shown}"))?;
+    let opened =
+        open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).step(|| format!("open {shown}"))?;
     let all = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_EMPTY_PATH

@@ -47,10 +47,15 @@ pub fn mount(start: &Start, staging: BorrowedFd<'_>) -> Result<OwnedFd> {
 /// A container that is started again is mounted again. Overlay leaves a mark of a volatile mount, which it refuses to mount upon until somebody who
 /// knows better takes it away: after a crash of the machine, what was written may be lost.
 fn forget_earlier_mount(work: &OwnedFd) -> Result<()> {
-    match unlinkat(work, "work/incompat/volatile", AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
-        Err(error) => Err(error).step(|| "take away the mark of an earlier mount"),
+    let mark = "work/incompat/volatile";
+    for (path, flags) in [(format!("{mark}/dirty"), AtFlags::empty()), (mark.to_owned(), AtFlags::REMOVEDIR)]
+    {
+        match unlinkat(work, path, flags) {
+            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(error) => return Err(error).step(|| "take away the mark of an earlier mount"),
+        }
     }
+    Ok(())
 }
 
 /// Mounts another one, detached, with nothing in it but these directories.

@@ -204,7 +204,14 @@ fn a_container_in_the_foreground_ends_with_its_connection_and_one_that_is_cancel
     task.token().cancel();
     let error = connection.converse(None, &mut |_, _| Ok(()), &task).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    wait_for(&marker, 0);
+    assert_eq!((processes(&marker), status(&spec)), (0, Status::Exited));
+    // So it is when who takes the output fails, and when the start is given up.
+    let spec = place.watched(&format!("echo x; sleep {marker}"));
+    let refused = || Err(Error::new(ErrorKind::Callback, "no more"));
+    let error = begin(&spec).converse(None, &mut |_, _| refused(), &Task::new().unwrap()).unwrap_err();
+    assert_eq!((error.kind(), processes(&marker)), (ErrorKind::Callback, 0));
+    let error = start(&spec, &task).err().unwrap();
+    assert_eq!((error.kind(), processes(&marker)), (ErrorKind::Cancelled, 0));
 }
 
 #[test]
@@ -382,7 +389,8 @@ fn other_commands_run_in_the_container_as_who_and_where_they_are_asked() {
         &spec.folder,
         &ExecSpec { privileged: true, ..exec(&["grep", "CapEff", "/proc/self/status"]) },
     );
-    assert!(said.stdout.contains("1ffffffffff"), "{}", said.stdout);
+    let own = fs::read_to_string("/proc/self/status").unwrap();
+    assert_eq!(said.stdout.lines().next(), own.lines().find(|line| line.starts_with("CapEff")));
     // One that is not there.
     let error = connect(&spec.folder).unwrap().unwrap().exec(&exec(&["nope"]), &task()).err().unwrap();
     assert_eq!(error.field("exit_code"), Some(&crate::error::Field::Int(127)), "{error}");
@@ -545,7 +553,6 @@ fn many_starts_from_several_threads_leave_nothing() {
             .filter(|text| text.lines().any(|line| line.starts_with("PPid:") && line.ends_with(&me)))
             .count()
     };
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap().lines().count();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -558,7 +565,8 @@ fn many_starts_from_several_threads_leave_nothing() {
     });
     // Other tests of this process open descriptors, too: what 200 starts would leave is more.
     assert!(count("/proc/self/fd") < 200 && children() < 100);
-    assert_eq!(fs::read_to_string("/proc/self/mountinfo").unwrap().lines().count(), mounts);
+    let folder = place.folder.path().to_str().unwrap();
+    assert!(!fs::read_to_string("/proc/self/mountinfo").unwrap().contains(folder));
 }
 
 #[test]
@@ -582,9 +590,9 @@ fn memory_that_is_used_up_is_told() {
     match start(&spec, &task()) {
         Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}"),
         Ok(connection) => {
-            talk(connection, None);
+            let said = talk(connection, None);
             let state = read_state(&spec.folder).unwrap();
-            assert!(state.oom && state.code == Some(3), "{state:?}");
+            assert!(state.oom && state.code == Some(3), "{state:?} {said:?}");
         }
     }
 }
@@ -696,6 +704,26 @@ fn by_chroot_a_container_runs_too_as_far_as_that_goes() {
     assert_eq!(talk(begin(&spec), None).stdout, "terminal\r\n");
     spec.run.read_only = true;
     assert_eq!(start(&spec, &task()).err().unwrap().kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn what_is_forbidden_to_the_container_is_forbidden_to_its_other_commands_and_volumes_bring_no_devices() {
+    let place = Place::new();
+    let mut spec = place.detached("sleep 1000");
+    spec.run.mounts = vec![parse_volume("/dev:/host").unwrap(), parse_volume("/proc:/hostproc:ro").unwrap()];
+    begin(&spec);
+    for forbidden in FORBIDDEN.iter().copied().chain([
+        "echo > /host/null",
+        "head -c 1 /host/zero",
+        "echo 1 > /hostproc/sys/vm/drop_caches",
+        "kill -9 $(grep -l layerkit-watch /proc/[0-9]*/comm | head -n 1 | cut -d/ -f3)",
+        "ls /proc/1/root/work",
+        "cat /proc/kcore /proc/keys | grep .",
+        "[ $(ls -d /proc/[0-9]* | wc -l) -gt 8 ]",
+    ]) {
+        assert_ne!(executed(&spec.folder, &exec(&["sh", "-c", forbidden])).code(), 0, "{forbidden}");
+    }
+    end(&spec);
 }
 
 /// Not a test of what is right: how long it takes, to be read with `--nocapture`.
