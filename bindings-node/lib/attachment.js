@@ -11,12 +11,13 @@ const ATTACHING = Symbol('attaching');
 
 class Attachment {
   #control = new ContainerControl();
+  #outputs = [];
   #end;
 
   /** `begin(streams, listener)` starts it, with what the native side takes beside the options. */
   constructor(attaching, begin, { stdin, stdout, stderr, signal }) {
     if (attaching !== ATTACHING) throw new TypeError('use container.attach(options)');
-    const outputs = [];
+    const outputs = this.#outputs;
     const open = (wanted) => (wanted ? outputs.push(new Output()) - 1 : undefined);
     const [out, err] = [open(stdout), open(stderr)];
     const input = stdin ? new Pipe() : undefined;
@@ -43,6 +44,7 @@ class Attachment {
 
   async detach() {
     this.#control.detach();
+    for (const output of this.#outputs) output.release();
     await this.#end;
   }
 }

@@ -105,7 +105,7 @@ class Container {
     return openReadable(begin, options, demux ? ['stdout', 'stderr'] : undefined);
   }
 
-  exec(command, options = {}) {
+  async exec(command, options = {}) {
     const { environment, ...others } = withoutStreams(options);
     const request = encode({ ...others, command, environment: toTexts(environment) });
     const begin = ([stdin, stdout, stderr], listener) =>

@@ -59,10 +59,12 @@ class Collected extends Outlet {
 
 /** An output as a stream for the caller. One that the caller has destroyed throws away what comes. */
 class Output extends Outlet {
+  #released = false;
+
   constructor() {
     super((chunk) => {
-      if (this.readable.destroyed) this.ask();
-      else this.readable.push(chunk);
+      if (!this.readable.destroyed) this.readable.push(chunk);
+      if (this.readable.destroyed || this.#released) this.ask();
     });
     const destroy = (error, done) => {
       this.ask();
@@ -73,6 +75,12 @@ class Output extends Outlet {
     this.readable.on('error', () => {});
     // The command does not wait for the first read.
     this.readable.read(0);
+  }
+
+  /** Takes what is still under way, whether it is read or not: an operation that is to end must not wait for that. */
+  release() {
+    this.#released = true;
+    this.ask();
   }
 
   finish() {

@@ -63,6 +63,18 @@ test('what nobody reads holds the container up, and what is destroyed does not',
   assert.equal((await attached.wait()).exitCode, 0);
 });
 
+test('a detach does not wait for what nobody reads', async (t) => {
+  const { containers } = await openWithBase(t);
+  const container = await containers.run('base:1', sh('while :; do echo yes; done'), { detach: true });
+  const attached = await container.attach();
+  await once(attached.stdout, 'readable');
+  while (attached.stdout.readableLength < 64 * 1024) await new Promise((resolve) => setTimeout(resolve, 20));
+  await attached.detach();
+  assert.match(await text(attached.stdout), /^(yes\n)+/);
+  await container.reload();
+  assert.equal(container.state, 'running');
+});
+
 test('logs are followed until the container ends, or the reader does', async (t) => {
   const { containers } = await openWithBase(t);
   const container = await containers.run('base:1', sh('echo one; echo two >&2; while :; do sleep 0.05; echo more; done'), {
