@@ -47,8 +47,15 @@ const talking = ({ stdin, outputFails, ...options }) => ({
 });
 
 /** Writes what the library gives to read. */
-const write = (target, stream) =>
-  withTarget(target, (to) => pipeline(stream, typeof to === 'string' ? createWriteStream(to) : to));
+const write = (target, stream, { LayerkitError }) =>
+  withTarget(target, async (to) => {
+    try {
+      await pipeline(stream, typeof to === 'string' ? createWriteStream(to) : to);
+    } catch (cause) {
+      // What the caller's own stream fails with comes out as it is; that is this language's `callback`.
+      throw cause === to.errored ? new LayerkitError('callback', 'the stream failed', { cause }) : cause;
+    }
+  });
 
 const find = (engine, name) => engine.containers.get(name);
 
@@ -154,19 +161,19 @@ export const CONTAINER_OPERATIONS = {
     const [name] = take(args, ['container']);
     return (await find(engine, name)).diff(watching);
   },
-  async container_export(engine, args, watching) {
+  async container_export(engine, args, watching, library) {
     const [name, target] = take(args, ['container', 'target']);
     const container = await find(engine, name);
-    return none(write(target, container.export(watching)));
+    return none(write(target, container.export(watching), library));
   },
   async container_stat(engine, args) {
     const [name, path] = take(args, ['container', 'path']);
     return snake(await (await find(engine, name)).stat(path));
   },
-  async container_get_archive(engine, args, watching) {
+  async container_get_archive(engine, args, watching, library) {
     const [name, path, target] = take(args, ['container', 'path', 'target']);
     const container = await find(engine, name);
-    await write(target, container.getArchive(path, watching));
+    await write(target, container.getArchive(path, watching), library);
     return snake(await container.stat(path));
   },
   async container_put_archive(engine, args, watching) {
