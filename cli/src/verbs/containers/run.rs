@@ -146,6 +146,12 @@ impl PullLines {
                 output::complain(line);
             }
         }
+        if let Event::Pulled { name, new, .. } = event
+            && !self.quiet
+        {
+            let what = if *new { "Downloaded newer image" } else { "Image is up to date" };
+            output::complain(format_args!("Status: {what} for {name}"));
+        }
     }
 }
 
