@@ -239,8 +239,11 @@ fn feed(mut reader: Reader, socket: &UnixStream, token: &CancelToken) -> Result<
     let mut buffer = vec![0; 1 << 16];
     loop {
         match reader.read(&mut buffer) {
-            // The other side may be gone already.
-            Ok(0) => return Ok(drop(socket.shutdown(Shutdown::Write))),
+            Ok(0) => {
+                // The other side may be gone already.
+                let _ = socket.shutdown(Shutdown::Write);
+                return Ok(());
+            }
             Ok(count) if send_all(socket, &buffer[..count]) => {}
             Ok(_) => return Ok(()),
             Err(error) => {

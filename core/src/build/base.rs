@@ -82,7 +82,7 @@ impl Build<'_> {
             return Ok((record.id, manifest));
         }
         let of_index = |name| image_of_index(self.store, &self.lease, name, wanted);
-        if let Some(other) = reference.map(|name| of_index(name)).transpose()?.flatten() {
+        if let Some(other) = reference.map(of_index).transpose()?.flatten() {
             return Ok(other);
         }
         Err(Error::new(

@@ -101,6 +101,7 @@ impl IdFile {
     }
 
     /// Writes the ID, if there is such a file.
+    #[allow(clippy::disallowed_methods)] // the caller's own file
     pub fn write(&self, id: &str) -> Outcome {
         let Some(path) = &self.0 else { return Ok(()) };
         std::fs::write(path, id).map_err(|error| Failure::Message(format!("{}: {error}", path.display())))
@@ -179,6 +180,7 @@ fn network(syntax: &Syntax, words: &Words) -> Outcome<ContainerNetwork> {
 }
 
 /// The variables of files and of the command line, in this order; a name alone takes its value from this process's environment.
+#[allow(clippy::disallowed_methods)] // the caller's own files
 pub fn environment(words: &Words, variable: impl Fn(&str) -> Option<String>) -> Outcome<Vec<String>> {
     let mut all = Vec::new();
     for file in words.paths("env-file") {
