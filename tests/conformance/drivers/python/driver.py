@@ -130,8 +130,8 @@ def image_read(engine: layerkit.Engine, args: JSON, watch: JSON) -> None:
         with open(target["path"], "wb") as file:
             file.write(content)
         return
-    with image.open(**args, **watch) as content, stream(target, "wb") as file:
-        shutil.copyfileobj(content, file)
+    with image.open(**args, **watch) as source, stream(target, "wb") as file:
+        shutil.copyfileobj(source, file)
 
 
 def image_tag(engine: layerkit.Engine, args: JSON, _watch: JSON) -> None:
