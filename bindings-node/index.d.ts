@@ -344,6 +344,8 @@ export interface PruneOptions extends Progress {
 }
 
 export interface PruneReport extends RemoveReport {
+  /** IDs of containers that are gone; left out when there are none. */
+  containers?: string[];
   /** Bytes that the disk got back. */
   reclaimed: number;
 }

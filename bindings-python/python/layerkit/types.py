@@ -462,8 +462,12 @@ class RemoveReport(TypedDict):
     deleted: list[str]
 
 
-class PruneReport(TypedDict):
-    """What a prune did, or with `dry_run` would do; `reclaimed` is in bytes."""
+class _PrunedContainers(TypedDict, total=False):
+    containers: list[str]
+
+
+class PruneReport(_PrunedContainers):
+    """What a prune did, or with `dry_run` would do; `reclaimed` is in bytes, `containers` left out when there are none."""
 
     untagged: list[str]
     deleted: list[str]

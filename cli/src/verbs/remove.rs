@@ -138,6 +138,10 @@ pub fn confirmed(words: &Words, dry_run: bool, warning: &str) -> Outcome<bool> {
 /// What a pruning removed, as Docker has it.
 pub fn pruned_lines(report: &PruneReport, dry_run: bool) -> String {
     let mut text = String::new();
+    if !report.containers.is_empty() {
+        let what = if dry_run { "Would delete containers:" } else { "Deleted Containers:" };
+        text += &format!("{what}\n{}\n\n", report.containers.join("\n"));
+    }
     if !report.untagged.is_empty() || !report.deleted.is_empty() {
         text += if dry_run { "Would delete:\n" } else { "Deleted Images:\n" };
         text.extend(report.untagged.iter().map(|name| format!("untagged: {name}\n")));

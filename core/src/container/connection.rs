@@ -27,7 +27,7 @@ pub struct Connection {
     received: Vec<u8>,
     /// What came while an answer was waited for.
     early: VecDeque<Answer>,
-    /// Whether its end is the container's.
+    /// Whether the process that it is for ends when a conversation fails.
     pub(super) primary: bool,
 }
 
@@ -137,7 +137,7 @@ impl Connection {
     /// Hands output over as it comes, and input as it can be read from `stdin`, until the end of the command.
     ///
     /// Waits for nothing but these and the task: `cancelled` when that is. When this fails, also by the error of `output`, on the connection that
-    /// started a container which is not detached, that container is killed and has ended when this returns. `stdin`'s end is the end of the command's input. What the
+    /// started a container which is not detached, or that executed a command, that is killed and has ended when this returns. `stdin`'s end is the end of the command's input. What the
     /// command does not take of it is not read from it, but for some hundred KiB.
     pub fn converse(
         mut self,
@@ -250,8 +250,16 @@ impl Connection {
     pub fn exec(mut self, spec: &ExecSpec, task: &Task) -> Result<Connection> {
         let request = Request::Exec(spec.told());
         self.send(&request)?;
-        self.wait_for_start(Some(task))?;
-        Ok(self)
+        self.primary = true;
+        match self.wait_for_start(Some(task)) {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                if error.kind() == ErrorKind::Cancelled {
+                    self.kill();
+                }
+                Err(error)
+            }
+        }
     }
 
     /// The process that the connection is for, as the host counts: process 1, or that of an executed command.
