@@ -725,35 +725,3 @@ fn what_is_forbidden_to_the_container_is_forbidden_to_its_other_commands_and_vol
     }
     end(&spec);
 }
-
-/// Not a test of what is right: how long it takes, to be read with `--nocapture`.
-#[test]
-#[ignore = "measures"]
-fn speed() {
-    let place = Place::new();
-    let mut spec = place.watched("");
-    spec.run.args = vec!["true".to_owned()];
-    let time = |mut run: Box<dyn FnMut() + '_>| {
-        let mut times: Vec<_> = (0..200)
-            .map(|_| {
-                let begin = Instant::now();
-                run();
-                begin.elapsed()
-            })
-            .collect();
-        times.sort();
-        (times[100], times[190])
-    };
-    println!("run     {:?}", time(Box::new(|| assert_eq!(ran(&place.spec(&["true"])).code(), 0))));
-    println!(
-        "monitor {:?}",
-        time(Box::new(|| assert_eq!(begin(&spec).wait(&task()).unwrap().unwrap().code, 0)))
-    );
-    let running = place.detached("sleep 1000");
-    begin(&running);
-    println!(
-        "exec    {:?}",
-        time(Box::new(|| assert_eq!(executed(&running.folder, &exec(&["true"])).code(), 0)))
-    );
-    end(&running);
-}
