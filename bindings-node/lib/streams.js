@@ -1,7 +1,7 @@
 'use strict';
 // The caller's streams as one side of an operation. Both move one chunk at a time: whoever is slower sets the pace.
 
-const { Readable, Writable, pipeline } = require('node:stream');
+const { Readable, Writable, finished, pipeline } = require('node:stream');
 const { fileURLToPath } = require('node:url');
 const { LayerkitError, invalidArgument } = require('./errors.js');
 
@@ -90,11 +90,28 @@ class Target {
   start(operation) {
     this.#operation = operation;
     this.#end = new Promise((resolve) => {
-      pipeline(this.#chunks, this.#target, (error) => {
+      const over = (error) => {
         if (error) this.failure = { cause: error };
         operation.broken();
         resolve();
-      });
+      };
+      if (this.#standard) this.#pass(over);
+      else pipeline(this.#chunks, this.#target, over);
+    });
+  }
+
+  /** A pipe into a stream that stays open: `pipeline` would end it, and the next one wait for its close in vain. */
+  #pass(over) {
+    const [chunks, target] = [this.#chunks, this.#target];
+    target.once('error', over);
+    chunks.pipe(target, { end: false });
+    finished(chunks, (error) => {
+      const done = (failed) => {
+        target.off('error', over);
+        over(failed);
+      };
+      if (error) done(error);
+      else target.write('', done);
     });
   }
 

@@ -467,7 +467,7 @@ class _PrunedContainers(TypedDict, total=False):
 
 
 class PruneReport(_PrunedContainers):
-    """What a prune did, or with `dry_run` would do; `reclaimed` is in bytes, `containers` left out when there are none."""
+    """What a prune did, or with `dry_run` would do; `reclaimed` is in bytes. Without any, `containers` is left out."""
 
     untagged: list[str]
     deleted: list[str]
